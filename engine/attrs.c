@@ -1,0 +1,154 @@
+/* The attributes of a start, and of an end. */
+#include "engine/attrs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engine/cleanup.h"
+#include "engine/file.h"
+
+static int why(struct strbuf *ret_why, int r, const char *verb, const char *name)
+{
+	strbuf_addf(ret_why, "cannot %s .guild/attrs/%s: %s", verb, name, strerror(-r));
+	return r;
+}
+
+/* What says how a run ended is no longer true; what says where its source is from goes
+ * with the source. */
+static bool is_dropped(const struct job *job, const char *name)
+{
+	if (strcmp(name, "exit_status") == 0 || strcmp(name, "stopped") == 0)
+		return true;
+	return job->source.root && (strcmp(name, "sourcecode_digest") == 0 ||
+				    strcmp(name, "vcs_commit") == 0);
+}
+
+static bool is_replaced(const struct job *job, const char *name)
+{
+	for (size_t i = 0; i < job->n_attrs; i++)
+		if (strcmp(job->attrs[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static bool has_text(int dir_fd, const char *name, struct str text)
+{
+	_cleanup_(strbuf_done) struct strbuf old = STRBUF_INIT;
+
+	return file_read(dir_fd, name, text.len, &old) == 0 &&
+	       str_eq(strbuf_str(&old), text);
+}
+
+/* For file systems without hard links, and files that have too many. */
+static int copy(int old_fd, int new_fd, const char *name, struct durable *durable)
+{
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+	int r;
+
+	r = file_read(old_fd, name, SIZE_MAX / 8, &text);
+	if (r < 0)
+		return r;
+	return durable_create(durable, new_fd, name, strbuf_str(&text));
+}
+
+static int keep(int old_fd, int new_fd, const char *name, struct durable *durable)
+{
+	if (linkat(old_fd, name, new_fd, name, 0) == 0)
+		return 0;
+	if (errno == ENOENT)
+		return 0; /* somebody else's temporary file, gone meanwhile */
+	if (errno != EPERM && errno != EMLINK && errno != EXDEV && errno != EOPNOTSUPP)
+		return -errno;
+	return copy(old_fd, new_fd, name, durable);
+}
+
+static int write_new(const struct job_attr *attr, int old_fd, int new_fd,
+		     struct durable *durable)
+{
+	struct str text = str_from(attr->text);
+
+	if (old_fd >= 0 && has_text(old_fd, attr->name, text))
+		return keep(old_fd, new_fd, attr->name, durable);
+	return durable_create(durable, new_fd, attr->name, text);
+}
+
+static int keep_old(const struct job *job, int old_fd, int new_fd,
+		    struct durable *durable, struct strbuf *ret_why)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	int fd = file_open_dir(old_fd, ".");
+	int r;
+
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		r = -errno;
+		close_fd(fd);
+		return why(ret_why, r, "read", "");
+	}
+	for (struct dirent *entry; (entry = readdir(dir));) {
+		const char *name = entry->d_name;
+
+		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+			continue;
+		if (is_dropped(job, name) || is_replaced(job, name))
+			continue;
+		r = keep(old_fd, new_fd, name, durable);
+		if (r < 0)
+			return why(ret_why, r, "keep", name);
+	}
+	return 0;
+}
+
+int attrs_build(const struct job *job, int old_fd, int new_fd, struct durable *durable,
+		struct strbuf *ret_why)
+{
+	int r;
+
+	for (size_t i = 0; i < job->n_attrs; i++) {
+		r = write_new(&job->attrs[i], old_fd, new_fd, durable);
+		if (r < 0)
+			return why(ret_why, r, "write", job->attrs[i].name);
+	}
+	return old_fd < 0 ? 0 : keep_old(job, old_fd, new_fd, durable, ret_why);
+}
+
+static int write_beside(int attrs_fd, const char *name, int64_t number,
+			struct durable *durable)
+{
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+	int r;
+
+	r = strbuf_addf(&text, "%lld\n", (long long)number);
+	if (r == 0)
+		r = file_remove(attrs_fd, name);
+	if (r == 0)
+		r = durable_create(durable, attrs_fd, name, strbuf_str(&text));
+	return r;
+}
+
+int attrs_write_end(int attrs_fd, int exit_status, int64_t stopped_us)
+{
+	_cleanup_(durable_done) struct durable durable = DURABLE_INIT;
+	int r;
+
+	r = write_beside(attrs_fd, ".stopped.new", stopped_us, &durable);
+	if (r == 0)
+		r = write_beside(attrs_fd, ".exit_status.new", exit_status, &durable);
+	if (r == 0)
+		r = durable_sync(&durable);
+	if (r == 0 && renameat(attrs_fd, ".stopped.new", attrs_fd, "stopped") < 0)
+		r = -errno;
+	if (r == 0 && renameat(attrs_fd, ".exit_status.new", attrs_fd, "exit_status") < 0)
+		r = -errno;
+	if (r < 0) {
+		(void)file_remove(attrs_fd, ".stopped.new");
+		(void)file_remove(attrs_fd, ".exit_status.new");
+		return r;
+	}
+	return fsync(attrs_fd) < 0 ? -errno : 0;
+}

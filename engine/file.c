@@ -1,0 +1,244 @@
+/* Files relative to a held directory: whole reads, writes by rename. */
+#include "engine/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "engine/cleanup.h"
+
+#define READ_STEP	4096
+#define TEMPORARY_TRIES 16
+
+int file_open_dir(int dir_fd, const char *path)
+{
+	int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int file_read_fd(int fd, size_t max_len, struct strbuf *ret)
+{
+	size_t start = ret->len;
+	off_t offset = 0;
+	ssize_t n;
+	char *end;
+
+	do {
+		end = strbuf_reserve(ret, READ_STEP);
+		if (!end)
+			return -ENOMEM;
+		n = pread(fd, end, READ_STEP, offset);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		offset += n;
+		strbuf_grew(ret, (size_t)n);
+		if (ret->len - start > max_len) {
+			strbuf_truncate(ret, start);
+			return -EFBIG;
+		}
+	} while (n != 0);
+	return 0;
+}
+
+int file_open_beneath(int dir_fd, const char *path, int flags)
+{
+	struct open_how how = { .flags = (uint64_t)(flags | O_NOFOLLOW | O_CLOEXEC),
+				.resolve = RESOLVE_NO_SYMLINKS };
+	long fd = syscall(SYS_openat2, dir_fd, path, &how, sizeof(how));
+
+	if (fd < 0 && errno == ENOSYS) /* older than Linux 5.6, or under valgrind */
+		fd = openat(dir_fd, path, flags | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? -errno : (int)fd;
+}
+
+int file_read(int dir_fd, const char *name, size_t max_len, struct strbuf *ret)
+{
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+
+	fd = file_open_beneath(dir_fd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	return file_read_fd(fd, max_len, ret);
+}
+
+int file_write_fd(int fd, struct str text)
+{
+	while (text.len > 0) {
+		ssize_t n = write(fd, text.data, text.len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		text.data += n;
+		text.len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Creates a file of a name that nobody has. Returns the descriptor or -errno. */
+static int create_temporary(int dir_fd, const char *name, mode_t mode, char *ret_name,
+			    size_t size)
+{
+	int fd = -1;
+
+	for (int i = 0; i < TEMPORARY_TRIES && fd < 0; i++) {
+		uint32_t random;
+
+		if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+			return -errno;
+		if ((size_t)snprintf(ret_name, size, ".%s.%08x", name, random) >= size)
+			return -ENAMETOOLONG;
+		fd = openat(dir_fd, ret_name,
+			    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+		if (fd < 0 && errno != EEXIST)
+			return -errno;
+	}
+	return fd < 0 ? -EEXIST : fd;
+}
+
+int file_write(int dir_fd, const char *name, struct str text, mode_t mode, bool durable)
+{
+	_cleanup_close_ int fd = -1;
+	char temporary[NAME_MAX + 1];
+	int r;
+
+	fd = create_temporary(dir_fd, name, mode, temporary, sizeof(temporary));
+	if (fd < 0)
+		return fd;
+
+	r = file_write_fd(fd, text);
+	if (r == 0 && durable && fsync(fd) < 0)
+		r = -errno;
+	if (r == 0 && renameat(dir_fd, temporary, dir_fd, name) < 0)
+		r = -errno;
+	if (r < 0)
+		(void)unlinkat(dir_fd, temporary, 0);
+	return r;
+}
+
+int file_make_dir(int dir_fd, const char *path, mode_t mode)
+{
+	struct stat st;
+
+	if (mkdirat(dir_fd, path, mode) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return -errno;
+	if (fstatat(dir_fd, path, &st, 0) < 0)
+		return -errno;
+	return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+}
+
+int file_make_dirs(int dir_fd, const char *path, mode_t mode)
+{
+	_cleanup_free_ char *copy = strdup(path);
+	int r;
+
+	if (!copy)
+		return -ENOMEM;
+	for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		r = file_make_dir(dir_fd, copy, mode);
+		if (r < 0)
+			return r;
+		*slash = '/';
+	}
+	return file_make_dir(dir_fd, copy, mode);
+}
+
+int file_remove(int dir_fd, const char *name)
+{
+	if (unlinkat(dir_fd, name, 0) < 0 && errno != ENOENT)
+		return -errno;
+	return 0;
+}
+
+static int remove_children(int dir_fd, const char *name)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	_cleanup_close_ int fd = -1;
+	int r, ret = 0;
+
+	fd = file_open_dir(dir_fd, name);
+	if (fd < 0)
+		return fd;
+	dir = fdopendir(fd);
+	if (!dir)
+		return -errno;
+	(void)take_fd(&fd);
+
+	for (struct dirent *entry; (entry = readdir(dir));) {
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		r = file_remove_tree(dirfd(dir), entry->d_name);
+		if (r < 0 && ret == 0)
+			ret = r;
+	}
+	return ret;
+}
+
+int file_remove_tree(int dir_fd, const char *name)
+{
+	int r;
+
+	if (unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR && errno != EPERM)
+		return -errno;
+
+	r = remove_children(dir_fd, name);
+	if (unlinkat(dir_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT && r == 0)
+		r = -errno;
+	return r;
+}
+
+int file_read_link(int dir_fd, const char *name, struct strbuf *ret)
+{
+	char *target = strbuf_reserve(ret, PATH_MAX);
+	ssize_t n;
+
+	if (!target)
+		return -ENOMEM;
+	n = readlinkat(dir_fd, name, target, PATH_MAX);
+	if (n < 0)
+		return -errno;
+	strbuf_grew(ret, (size_t)n);
+	return 0;
+}
+
+void file_stamp_of(const struct stat *st, struct file_stamp *ret)
+{
+	*ret = (struct file_stamp){ .dev = st->st_dev,
+				    .ino = st->st_ino,
+				    .size = st->st_size,
+				    .mtime = st->st_mtim,
+				    .ctime = st->st_ctim };
+}
+
+static bool same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+bool file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b)
+{
+	return a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
+	       same_time(&a->mtime, &b->mtime) && same_time(&a->ctime, &b->ctime);
+}

@@ -1,0 +1,69 @@
+/*
+ * Files relative to a held directory: whole reads, writes that a crash can't halve.
+ *
+ * Inside a home nothing follows a symbolic link in the last place of a path, and
+ * nothing waits: a FIFO that somebody put where a file belongs is an error, not a hang.
+ * All descriptors are close-on-exec.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "engine/strbuf.h"
+
+/* Opens the directory @path under @dir_fd (or AT_FDCWD). Returns it, or -errno. */
+int file_open_dir(int dir_fd, const char *path);
+
+/*
+ * Opens @path, following no symbolic link in any place of it: one in a home may lead
+ * anywhere, also into our own mount, where the daemon would wait for itself. The
+ * descriptor, or -errno (-ELOOP for a link).
+ */
+int file_open_beneath(int dir_fd, const char *path, int flags);
+
+/*
+ * Appends the content of the regular file @name to @ret. 0, -EFBIG when it has more
+ * than @max_len bytes, -EINVAL when it is no regular file, else what open or read says.
+ */
+int file_read(int dir_fd, const char *name, size_t max_len, struct strbuf *ret);
+
+/* The same for an open descriptor, from its start. */
+int file_read_fd(int fd, size_t max_len, struct strbuf *ret);
+
+/*
+ * Makes @name hold @text, by a temporary file beside it (".NAME.XXXX") and rename, so
+ * that a reader sees the old content or the new one. With @durable the text is on the
+ * disk before the name points to it. 0 or -errno; then @name is as it was.
+ */
+int file_write(int dir_fd, const char *name, struct str text, mode_t mode, bool durable);
+
+/* Writes all of @text to @fd. 0 or -errno. */
+int file_write_fd(int fd, struct str text);
+
+/* mkdir that takes an existing directory for an answer. 0, -ENOTDIR, or -errno. */
+int file_make_dir(int dir_fd, const char *path, mode_t mode);
+
+/* mkdir -p, for a relative or an absolute @path. 0 or -errno. */
+int file_make_dirs(int dir_fd, const char *path, mode_t mode);
+
+/* unlink that takes a missing file for an answer. 0 or -errno. */
+int file_remove(int dir_fd, const char *name);
+
+/* rm -r, following no link. A missing @name is no error. 0 or the first -errno. */
+int file_remove_tree(int dir_fd, const char *name);
+
+/* Appends the target of a symbolic link. 0 or -errno. */
+int file_read_link(int dir_fd, const char *name, struct strbuf *ret);
+
+/* What tells two contents of one name apart without reading them. */
+struct file_stamp {
+	dev_t dev;
+	ino_t ino;
+	off_t size;
+	struct timespec mtime, ctime;
+};
+
+void file_stamp_of(const struct stat *st, struct file_stamp *ret);
+bool file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b);

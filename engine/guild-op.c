@@ -1,0 +1,271 @@
+/* One operation of guild.yml. */
+#include "engine/guild-op.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/cleanup.h"
+#include "engine/guild-reader.h"
+#include "engine/strv.h"
+
+int guild_op_full_name(const struct guild_op_place *place, struct strbuf *ret)
+{
+	if (place->model->item->name[0])
+		strbuf_addf(ret, "%s:", place->model->item->name);
+	return strbuf_addstr(ret, place->name);
+}
+
+static void reader_done(struct guild_reader *reader)
+{
+	operation_unref(reader->operation);
+	definition_done(&reader->definition);
+	value_done(&reader->flags);
+	strbuf_done(&reader->problem);
+	strbuf_done(&reader->remarks);
+}
+
+void guild_reader_note(struct guild_reader *reader, const struct value *where,
+		       const char *format, ...)
+{
+	const struct guild_op_place *place = reader->place;
+	va_list args;
+
+	if (reader->problem.len > 0)
+		return;
+	strbuf_addf(&reader->problem, "%s: line %u: operation ", place->model->item->file,
+		    where->line ? where->line : place->body->line);
+	strbuf_addstr(&reader->problem, place->name);
+	strbuf_adds(&reader->problem, ": ");
+	va_start(args, format);
+	(void)strbuf_vaddf(&reader->problem, format, args);
+	va_end(args);
+}
+
+/* What `main` names as a file of the project: a.b and a/b are a/b.py. */
+static int add_script(const struct guild_reader *reader, struct str module,
+		      struct strbuf *ret)
+{
+	strbuf_addf(ret, "%s/", reader->place->project);
+	if (str_ends(module, ".py"))
+		module.len -= strlen(".py");
+	for (size_t i = 0; i < module.len; i++)
+		strbuf_addc(ret, module.data[i] == '.' ? '/' : module.data[i]);
+	return strbuf_adds(ret, ".py");
+}
+
+static int read_main(struct guild_reader *reader, struct str main,
+		     struct strbuf *ret_script)
+{
+	_cleanup_(strv_freep) char **words = NULL;
+	int r;
+
+	reader->operation->is_python = true;
+	r = strv_split_shell(main, &words);
+	if (r == -EINVAL || (r == 0 && !words[0])) {
+		guild_reader_note(reader, reader->place->body,
+				  "main names no Python module: write the name of one");
+		return 0;
+	}
+	if (r == 0)
+		r = definition_add_python(&reader->definition);
+	for (size_t i = 0; r == 0 && words[i]; i++)
+		r = definition_add_word(&reader->definition, str_from(words[i]));
+	if (r == 0)
+		r = definition_add_word(&reader->definition, STR("--"));
+	if (r == 0)
+		r = definition_add_flag_args(&reader->definition);
+	return r < 0 ? r : add_script(reader, str_from(words[0]), ret_script);
+}
+
+static int add_exec_word(struct guild_reader *reader, struct str word)
+{
+	return str_is(word, "${flag_args}")
+		       ? definition_add_flag_args(&reader->definition)
+		       : definition_add_word(&reader->definition, word);
+}
+
+static int read_exec(struct guild_reader *reader, const struct value *exec)
+{
+	_cleanup_(strv_freep) char **words = NULL;
+	int r = 0;
+
+	if (exec->type == VALUE_STRING)
+		r = strv_split_shell(value_str(exec), &words);
+	else if (exec->type != VALUE_LIST)
+		r = -EINVAL;
+	for (size_t i = 0; r == 0 && exec->type == VALUE_LIST && i < exec->list.n_items;
+	     i++) {
+		if (exec->list.items[i].type != VALUE_STRING)
+			r = -EINVAL;
+		else
+			r = strv_append(&words, value_str(&exec->list.items[i]));
+	}
+	if (r == -EINVAL || (r == 0 && strv_length(words) == 0)) {
+		guild_reader_note(
+			reader, exec,
+			"exec is no command: write a command line, or a list of words");
+		return 0;
+	}
+	for (size_t i = 0; r == 0 && words[i]; i++)
+		r = add_exec_word(reader, str_from(words[i]));
+	return r;
+}
+
+/* An operation that says neither main nor exec runs the module of its name (5.2). */
+static int default_main(struct guild_reader *reader, struct strbuf *ret)
+{
+	for (size_t i = 0; i < reader->place->name.len; i++) {
+		char c = reader->place->name.data[i];
+
+		strbuf_addc(ret, c == '-' ? '_' : c);
+	}
+	if (str_ends(strbuf_str(ret), ".py"))
+		strbuf_truncate(ret, ret->len - strlen(".py"));
+	return strbuf_error(ret);
+}
+
+static int read_command(struct guild_reader *reader, struct strbuf *ret_script)
+{
+	const struct value *exec = value_get(reader->place->body, "exec");
+	const struct value *main = value_get(reader->place->body, "main");
+	_cleanup_(strbuf_done) struct strbuf name = STRBUF_INIT;
+
+	if (exec)
+		return read_exec(reader, exec);
+	if (reader->place->body->type == VALUE_STRING)
+		return read_main(reader, value_str(reader->place->body), ret_script);
+	if (main)
+		return read_main(reader, value_str(main), ret_script);
+	if (default_main(reader, &name) < 0)
+		return -ENOMEM;
+	return read_main(reader, strbuf_str(&name), ret_script);
+}
+
+static int set_names(struct guild_reader *reader)
+{
+	_cleanup_(strbuf_done) struct strbuf name = STRBUF_INIT, opref = STRBUF_INIT;
+	_cleanup_(strbuf_done) struct strbuf file = STRBUF_INIT;
+	struct operation *operation = reader->operation;
+
+	(void)guild_op_full_name(reader->place, &name);
+	strbuf_addf(&file, "%s/guild.yml", reader->place->project);
+	strbuf_adds(&opref, "guildfile:");
+	strbuf_add_shell(&opref, strbuf_str(&file));
+	strbuf_addf(&opref, " %s ", reader->place->version);
+	strbuf_add_shell(&opref, str_from(reader->place->model->item->name));
+	strbuf_addc(&opref, ' ');
+	strbuf_add_shell(&opref, reader->place->name);
+	operation->project = strdup(reader->place->project);
+	operation->opspec = str_dup(strbuf_str(&name));
+	operation->name = strbuf_take(&name);
+	operation->opref = strbuf_take(&opref);
+	return operation->project && operation->opspec && operation->name &&
+			       operation->opref && !strbuf_error(&file)
+		       ? 0
+		       : -ENOMEM;
+}
+
+/* Keys that are read with others, or say nothing that a run is made of. */
+static bool is_read_elsewhere(const struct value *name)
+{
+	static const char *const names[] = { "main",
+					     "exec",
+					     "flags",
+					     "flags-import",
+					     "flags-import-skip",
+					     "default-flag-arg-skip" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (value_is_string(name, names[i]))
+			return true;
+	}
+	return false;
+}
+
+/* What the file or the model as a whole has wrong is wrong with all its operations. */
+static int read_mistake(struct guild_reader *reader)
+{
+	const struct guild_op_place *place = reader->place;
+
+	if (place->doc->mistake)
+		return strbuf_adds(&reader->problem, place->doc->mistake);
+	return place->model->problem
+		       ? strbuf_adds(&reader->problem, place->model->problem)
+		       : 0;
+}
+
+static int read_body(struct guild_reader *reader, struct strbuf *ret_script)
+{
+	const struct value *body = reader->place->body;
+	const struct value *sourcecode =
+		value_get(&reader->place->model->data, "sourcecode");
+	struct value key = VALUE_INIT;
+	int r = read_command(reader, ret_script);
+
+	if (body->type != VALUE_MAP && body->type != VALUE_STRING &&
+	    body->type != VALUE_NULL)
+		guild_reader_note(reader, body,
+				  "write a map, or the name of a Python module");
+	if (r == 0 && sourcecode && !value_get(body, "sourcecode"))
+		r = value_string(&key, STR("sourcecode"));
+	if (r == 0 && key.type == VALUE_STRING)
+		r = guild_reader_key(reader, &key, sourcecode);
+	value_done(&key);
+	for (size_t i = 0; r == 0 && body->type == VALUE_MAP && i < body->map.n_pairs;
+	     i++) {
+		const struct value_pair *pair = &body->map.pairs[i];
+
+		if (!is_read_elsewhere(&pair->key))
+			r = guild_reader_key(reader, &pair->key, &pair->value);
+	}
+	if (r == 0)
+		r = guild_reader_flags(reader);
+	if (reader->definition.flags_dest.len == 0 && reader->script)
+		reader->definition.flags_dest = reader->script->flags_dest;
+	return r;
+}
+
+static int finish(struct guild_reader *reader, struct operation **ret)
+{
+	struct operation *operation = reader->operation;
+	int r = definition_apply(&reader->definition, operation);
+
+	if (r < 0)
+		return r;
+	if (reader->problem.len > 0) {
+		operation->problem = strbuf_take(&reader->problem);
+		operation->problem_error = -EINVAL;
+		if (!operation->problem)
+			return -ENOMEM;
+	}
+	if (reader->remarks.len > 0) {
+		operation->remarks = strbuf_take(&reader->remarks);
+		if (!operation->remarks)
+			return -ENOMEM;
+	}
+	*ret = take_ptr(reader->operation);
+	return 0;
+}
+
+int guild_op_read(const struct guild_op_place *place,
+		  const struct guildfile_script *script, struct operation **ret,
+		  struct strbuf *ret_script)
+{
+	_cleanup_(reader_done) struct guild_reader reader = {
+		.place = place,
+		.script = script,
+		.definition = DEFINITION_INIT,
+		.operation = operation_new(),
+	};
+	int r;
+
+	if (!reader.operation)
+		return -ENOMEM;
+	r = set_names(&reader);
+	if (r == 0)
+		r = read_mistake(&reader);
+	if (r == 0)
+		r = read_body(&reader, ret_script);
+	return r < 0 ? r : finish(&reader, ret);
+}

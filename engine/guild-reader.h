@@ -1,0 +1,31 @@
+/*
+ * An operation of guild.yml while it is read; what the files that read parts of it share.
+ */
+#pragma once
+
+#include "engine/definition.h"
+#include "engine/guild-model.h"
+
+struct guild_reader {
+	const struct guild_op_place *place;
+	const struct guildfile_script *script; /* NULL: not known */
+	struct operation *operation;
+	struct definition definition;
+	struct value flags;    /* `flags:` with what it includes */
+	struct strbuf problem; /* the first mistake, which keeps it from running */
+	struct strbuf remarks; /* lines of help */
+};
+
+/* Notes the first mistake, with the line of @where. */
+void guild_reader_note(struct guild_reader *reader, const struct value *where,
+		       const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Reads `flags:`, and what is imported from the script. 0 or -ENOMEM. */
+int guild_reader_flags(struct guild_reader *reader);
+
+/*
+ * Reads the key @name of the operation, any but main, exec and those of flags. 0 or
+ * -ENOMEM.
+ */
+int guild_reader_key(struct guild_reader *reader, const struct value *name,
+		     const struct value *value);

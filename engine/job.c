@@ -1,0 +1,296 @@
+/*
+ * A job and its answer as JSON. A JSON string is text and a POSIX one is bytes, so each
+ * byte is written as the character of its number (U+0001 to U+00FF).
+ */
+#include "engine/job.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/strv.h"
+
+void job_done(struct job *job)
+{
+	for (size_t i = 0; i < job->n_attrs; i++) {
+		free(job->attrs[i].name);
+		free(job->attrs[i].text);
+	}
+	free(job->attrs);
+	free(job->id);
+	free(job->opref);
+	free(job->source.root);
+	free(job->source.also);
+	strv_free(job->argv);
+	strv_free(job->envp);
+	*job = JOB_INIT;
+}
+
+int job_add_attr(struct job *job, const char *name, struct str text)
+{
+	_cleanup_free_ char *name_copy = strdup(name);
+	_cleanup_free_ char *text_copy = str_dup(text);
+	struct job_attr *attrs;
+
+	attrs = reallocarray(job->attrs, job->n_attrs + 1, sizeof(*attrs));
+	if (attrs)
+		job->attrs = attrs;
+	if (!attrs || !name_copy || !text_copy)
+		return -ENOMEM;
+
+	attrs[job->n_attrs].name = take_ptr(name_copy);
+	attrs[job->n_attrs].text = take_ptr(text_copy);
+	job->n_attrs++;
+	return 0;
+}
+
+const char *job_getenv(const struct job *job, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (char **word = job->envp; word && *word; word++)
+		if (strncmp(*word, name, len) == 0 && (*word)[len] == '=')
+			return *word + len + 1;
+	return NULL;
+}
+
+static json_t *bytes_to_json(struct str bytes)
+{
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+
+	for (size_t i = 0; i < bytes.len; i++) {
+		unsigned char c = (unsigned char)bytes.data[i];
+
+		if (c >= 0x80)
+			strbuf_addc(&text, (char)(0xc0 | c >> 6));
+		strbuf_addc(&text, (char)(c < 0x80 ? c : (0x80 | (c & 0x3f))));
+	}
+	if (strbuf_error(&text) < 0)
+		return NULL;
+	return json_stringn_nocheck(strbuf_cstr(&text), text.len);
+}
+
+/* jansson has checked that the text is UTF-8 without NUL. */
+static int bytes_from_json(const json_t *value, struct strbuf *ret)
+{
+	const char *text = json_string_value(value);
+
+	if (!text)
+		return -EBADMSG;
+	while (*text) {
+		unsigned char c = (unsigned char)*text++;
+
+		if (c > 0xc3)
+			return -EBADMSG;
+		if (c >= 0x80)
+			c = (unsigned char)((c & 0x03) << 6 | (*text++ & 0x3f));
+		strbuf_addc(ret, (char)c);
+	}
+	return strbuf_error(ret);
+}
+
+static int word_from_json(const json_t *value, char **ret)
+{
+	_cleanup_(strbuf_done) struct strbuf bytes = STRBUF_INIT;
+	int r;
+
+	r = bytes_from_json(value, &bytes);
+	if (r < 0)
+		return r;
+
+	*ret = strbuf_take(&bytes);
+	return *ret ? 0 : -ENOMEM;
+}
+
+static json_t *words_to_json(char **words)
+{
+	json_auto_t *array = json_array();
+
+	for (char **word = words; word && *word; word++)
+		if (json_array_append_new(array, bytes_to_json(str_from(*word))) < 0)
+			return NULL;
+	return json_incref(array);
+}
+
+static int words_from_json(const json_t *array, char ***ret)
+{
+	size_t n_words = json_array_size(array);
+	int r;
+
+	if (!json_is_array(array))
+		return -EBADMSG;
+	*ret = calloc(n_words + 1, sizeof(**ret));
+	if (!*ret)
+		return -ENOMEM;
+
+	for (size_t i = 0; i < n_words; i++) {
+		r = word_from_json(json_array_get(array, i), &(*ret)[i]);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static json_t *attrs_to_json(const struct job *job)
+{
+	json_auto_t *array = json_array();
+
+	for (size_t i = 0; i < job->n_attrs; i++) {
+		json_t *pair =
+			json_pack("[o, o]", bytes_to_json(str_from(job->attrs[i].name)),
+				  bytes_to_json(str_from(job->attrs[i].text)));
+
+		if (json_array_append_new(array, pair) < 0)
+			return NULL;
+	}
+	return json_incref(array);
+}
+
+static int attr_from_json(const json_t *pair, struct job *job)
+{
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+	_cleanup_free_ char *name = NULL;
+	int r;
+
+	r = word_from_json(json_array_get(pair, 0), &name);
+	if (r == 0)
+		r = bytes_from_json(json_array_get(pair, 1), &text);
+	if (r < 0)
+		return r;
+	return job_add_attr(job, name, strbuf_str(&text));
+}
+
+static int attrs_from_json(const json_t *array, struct job *job)
+{
+	int r;
+
+	if (!json_is_array(array))
+		return -EBADMSG;
+	for (size_t i = 0; i < json_array_size(array); i++) {
+		r = attr_from_json(json_array_get(array, i), job);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int add_dump(const json_t *value, struct strbuf *ret)
+{
+	_cleanup_free_ char *text = value ? json_dumps(value, JSON_COMPACT) : NULL;
+
+	return text ? strbuf_adds(ret, text) : -ENOMEM;
+}
+
+static json_t *optional_to_json(const char *text)
+{
+	return text ? bytes_to_json(str_from(text)) : json_null();
+}
+
+int job_format(const struct job *job, struct strbuf *ret)
+{
+	json_auto_t *value = NULL;
+
+	value = json_pack(
+		"{s:o, s:b, s:o, s:o, s:o, s:o, s:{s:o, s:o, s:b, s:b}, s:I, s:I}", "id",
+		bytes_to_json(str_from(job->id)), "new", (int)job->is_new, "opref",
+		optional_to_json(job->opref), "attrs", attrs_to_json(job), "argv",
+		words_to_json(job->argv), "envp", words_to_json(job->envp), "source",
+		"root", optional_to_json(job->source.root), "also",
+		optional_to_json(job->source.also), "python", (int)job->source.python,
+		"vcs_commit", (int)job->source.vcs_commit, "stop_timeout_us",
+		(json_int_t)job->stop_timeout_us, "n_files", (json_int_t)job->n_files);
+	return add_dump(value, ret);
+}
+
+static int optional_from_json(const json_t *value, char **ret)
+{
+	return json_is_null(value) ? 0 : word_from_json(value, ret);
+}
+
+static int parse_members(const json_t *value, struct job *job)
+{
+	const json_t *source = json_object_get(value, "source");
+	int r;
+
+	if (!json_is_object(source))
+		return -EBADMSG;
+	job->is_new = json_is_true(json_object_get(value, "new"));
+	job->stop_timeout_us =
+		json_integer_value(json_object_get(value, "stop_timeout_us"));
+	job->n_files = (uint64_t)json_integer_value(json_object_get(value, "n_files"));
+	job->source.python = json_is_true(json_object_get(source, "python"));
+	job->source.vcs_commit = json_is_true(json_object_get(source, "vcs_commit"));
+
+	r = word_from_json(json_object_get(value, "id"), &job->id);
+	if (r == 0)
+		r = optional_from_json(json_object_get(value, "opref"), &job->opref);
+	if (r == 0)
+		r = optional_from_json(json_object_get(source, "root"),
+				       &job->source.root);
+	if (r == 0)
+		r = optional_from_json(json_object_get(source, "also"),
+				       &job->source.also);
+	if (r == 0)
+		r = attrs_from_json(json_object_get(value, "attrs"), job);
+	if (r == 0)
+		r = words_from_json(json_object_get(value, "argv"), &job->argv);
+	if (r == 0)
+		r = words_from_json(json_object_get(value, "envp"), &job->envp);
+	return r;
+}
+
+static bool is_file_name(const char *name)
+{
+	return *name && !strchr(name, '/') && strcmp(name, ".") != 0 &&
+	       strcmp(name, "..") != 0;
+}
+
+/* What names files of the home must not lead out of it. */
+static bool is_sound(const struct job *job)
+{
+	for (size_t i = 0; i < job->n_attrs; i++)
+		if (!is_file_name(job->attrs[i].name))
+			return false;
+	return is_file_name(job->id) && job->argv[0] && *job->argv[0];
+}
+
+int job_parse(struct str text, struct job *ret)
+{
+	_cleanup_(job_done) struct job job = JOB_INIT;
+	json_auto_t *value = NULL;
+	int r;
+
+	value = json_loadb(text.data, text.len, 0, NULL);
+	if (!json_is_object(value))
+		return -EBADMSG;
+	r = parse_members(value, &job);
+	if (r < 0)
+		return r;
+	if (!is_sound(&job))
+		return -EBADMSG;
+
+	*ret = job;
+	job = JOB_INIT;
+	return 0;
+}
+
+int job_format_answer(int r, struct str why, struct strbuf *ret)
+{
+	json_auto_t *value =
+		json_pack("{s:i, s:o}", "errno", -r, "why", bytes_to_json(why));
+
+	return add_dump(value, ret);
+}
+
+int job_parse_answer(struct str text, struct strbuf *ret_why)
+{
+	json_auto_t *value = json_loadb(text.data, text.len, 0, NULL);
+	const json_t *number = json_object_get(value, "errno");
+
+	if (!json_is_integer(number) ||
+	    bytes_from_json(json_object_get(value, "why"), ret_why) < 0) {
+		strbuf_adds(ret_why, "the supervisor of the run ended without an answer");
+		return -EIO;
+	}
+	return -(int)json_integer_value(number);
+}

@@ -1,0 +1,93 @@
+/*
+ * A job: what the daemon asks of one supervisor, and what that answers.
+ *
+ * The daemon decides everything: flags, command, attributes. The supervisor answers once,
+ * with one JSON object, when the run has been started and recorded, or could not be and
+ * is as it was before. An end of file without an answer means that it died first.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/cleanup.h"
+#include "engine/strbuf.h"
+
+/*
+ * The descriptors that a supervisor is spawned with; 1 and 2 are /dev/null, and all
+ * others are closed.
+ */
+enum {
+	JOB_FD = 0,	   /* the job as JSON, from offset 0 (a memfd) */
+	JOB_ANSWER_FD = 3, /* where to answer: the writing end of a pipe */
+	JOB_HOME_FD = 4,
+	/*
+	 * Restart only: the run's .guild directory, with an exclusive flock on it.
+	 * Whoever holds that lock may start the run; the supervisor lets go of it, also
+	 * for all others that have this open directory, when the start is on disk and
+	 * .guild/LOCK says who runs it.
+	 */
+	JOB_GUILD_FD = 5,
+};
+
+struct job {
+	char *id;
+	bool is_new; /* make runs/ID; else start what is there again */
+	char *opref; /* content of .guild/opref; NULL leaves it */
+
+	/*
+	 * Attributes to write: an array of { char *name; text } in order. Those not named
+	 * stay, but for exit_status and stopped, which every start removes.
+	 */
+	struct job_attr {
+		char *name;
+		char *text; /* a YAML document, with its newline */
+	} * attrs;
+	size_t n_attrs;
+
+	char **argv; /* NULL-terminated; a word of argv[0] without '/' is looked up in
+			PATH of envp */
+	char **envp; /* NULL-terminated NAME=value */
+
+	/*
+	 * Source code to copy into the run before it starts, by Guild's default rules
+	 * (engine/sourcecode.h); root NULL: none. Then the supervisor also writes the
+	 * attributes sourcecode_digest and vcs_commit, and .guild/manifest.
+	 */
+	struct {
+		char *root; /* absolute path of the project */
+		char *also; /* a file below root that is copied whatever the rules say; or
+			       NULL */
+		bool python; /* leave out build products and virtual environments too */
+		bool vcs_commit; /* record the commit, when root is in a git work tree */
+	} source;
+
+	int64_t stop_timeout_us; /* from SIGTERM to SIGKILL */
+	uint64_t n_files;	 /* soft RLIMIT_NOFILE of the command; 0: as it comes */
+};
+
+#define JOB_INIT ((struct job){ 0 })
+
+void job_done(struct job *job);
+
+/* Adds an attribute, copying both. 0 or -ENOMEM. */
+int job_add_attr(struct job *job, const char *name, struct str text);
+
+/* The value of @name in the job's environment, or NULL. */
+const char *job_getenv(const struct job *job, const char *name);
+
+/* The JSON text of @job. Bytes that are no UTF-8 (in env, say) survive. 0 or -ENOMEM. */
+int job_format(const struct job *job, struct strbuf *ret);
+
+/*
+ * 0, -ENOMEM, or -EBADMSG: no job, one without a command, or one whose id or attribute
+ * is no name of a file. On an error @ret is left alone.
+ */
+int job_parse(struct str text, struct job *ret);
+
+/* The supervisor's answer: @r is 0 or -errno, @why a sentence (empty for 0). */
+int job_format_answer(int r, struct str why, struct strbuf *ret);
+
+/* Returns the supervisor's 0 or -errno and appends its sentence; -EIO for no answer. */
+int job_parse_answer(struct str text, struct strbuf *ret_why);

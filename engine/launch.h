@@ -1,0 +1,69 @@
+/*
+ * Starts runs, new ones and old ones again: the decision, the job, the supervisor.
+ *
+ * A decision reads the disk and changes nothing, so a request can be judged as often as
+ * its writer writes. To carry one out, take the run's transition lock first (so that of
+ * two mounts, or two writers, one decides), decide again, and hand the lock on to the
+ * supervisor with the job. The supervisor records the start; the answer comes through
+ * the loop.
+ */
+#pragma once
+
+#include "engine/cleanup.h"
+#include "engine/index.h"
+#include "engine/loop.h"
+#include "engine/operation.h"
+#include "engine/python.h"
+#include "engine/store.h"
+#include "engine/strbuf.h"
+
+/* All borrowed for as long as the launcher lives. */
+struct launcher_config {
+	struct loop *loop;
+	struct store *store;
+	struct index *index;
+	const struct python *python;
+	const char *project;	/* absolute path, or NULL */
+	const char *supervisor; /* path of the program */
+	const char *op_main;	/* path of op-main.py */
+	int64_t stop_timeout_us;
+	uint64_t n_files; /* soft RLIMIT_NOFILE of commands; 0: as it comes */
+};
+
+struct launcher;
+struct launch;
+
+int launcher_new(const struct launcher_config *config, struct launcher **ret);
+void launcher_free(struct launcher *launcher); /* starts under way go on without us */
+DEFINE_CLEANUP(struct launcher, launcher_free);
+
+/*
+ * Judges @text, all that was written so far: 0, or -errno with a sentence when it can't
+ * be carried out. Errors are those of section 3 of the interface: EINVAL, EBUSY (the run
+ * is alive), ENOENT (run, command or project gone), EACCES, E2BIG.
+ */
+int launch_check_restart(struct launcher *launcher, const char *id, struct str text,
+			 struct strbuf *ret_why);
+int launch_check_run(struct launcher *launcher, const struct operation *operation,
+		     struct str text, struct strbuf *ret_why);
+
+/* Called once when a start is on disk (0 and the answer) or failed (-errno, a sentence).
+ */
+typedef void (*launch_fn)(void *userdata, int r, struct str answer);
+
+/*
+ * Carries out @text. 0 with the answer when nothing had to be started; -EINPROGRESS:
+ * @fn is called, unless launch_forget() came first; else -errno with a sentence, and
+ * nothing has changed.
+ */
+int launch_restart(struct launcher *launcher, const char *id, struct str text,
+		   launch_fn fn, void *userdata, struct launch **ret,
+		   struct strbuf *ret_answer);
+
+/* @needed: the statuses that make an equal run do instead; 0: only if the request asks.
+ */
+int launch_run(struct launcher *launcher, const struct operation *operation,
+	       unsigned int needed, struct str text, launch_fn fn, void *userdata,
+	       struct launch **ret, struct strbuf *ret_answer);
+
+void launch_forget(struct launch *launch); /* takes NULL */

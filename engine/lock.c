@@ -1,0 +1,193 @@
+/* The transition lock of a run, and its LOCK. */
+#include "engine/lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/cleanup.h"
+#include "engine/file.h"
+
+#define PID_LEN	     10	     /* of LOCK, as much as Guild reads (guild/run.py) */
+#define STAT_MAX_LEN 4096    /* of /proc/PID/stat: 52 numbers and a name of 64 bytes */
+#define SLACK_US     1000000 /* clock ticks, and a clock that was set a little */
+
+int lock_try(int guild_fd)
+{
+	if (flock(guild_fd, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? -EBUSY : -errno;
+	return 0;
+}
+
+void lock_leave(int guild_fd)
+{
+	(void)flock(guild_fd, LOCK_UN);
+}
+
+/* Python's int() of the first characters: blanks around the digits are no matter. */
+static pid_t parse_pid(struct str text)
+{
+	char digits[PID_LEN + 1];
+	char *end;
+	long pid;
+
+	if (text.len > PID_LEN)
+		text.len = PID_LEN;
+	text = str_strip(text);
+	if (text.len == 0 || text.data[0] < '0' || text.data[0] > '9')
+		return 0;
+	memcpy(digits, text.data, text.len);
+	digits[text.len] = '\0';
+	pid = strtol(digits, &end, 10);
+	return *end || pid > INT32_MAX ? 0 : (pid_t)pid;
+}
+
+/* When the system started, by the clock that stamps files now. */
+static int64_t boot_us(void)
+{
+	struct timespec now, since_boot;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	(void)clock_gettime(CLOCK_BOOTTIME, &since_boot);
+	return (int64_t)(now.tv_sec - since_boot.tv_sec) * 1000000 +
+	       (now.tv_nsec - since_boot.tv_nsec) / 1000;
+}
+
+/*
+ * Takes state and start time (fields 3 and 22 of proc(5)'s stat) out of @text. Field 2,
+ * the name in parentheses, may hold anything.
+ */
+static int parse_stat(struct str text, char *ret_state, int64_t *ret_start_us)
+{
+	const char *end = memrchr(text.data, ')', text.len);
+	struct str field, rest;
+	int64_t ticks;
+
+	if (!end)
+		return -EBADMSG;
+	rest.data = end + 1;
+	rest.len = (size_t)(text.data + text.len - rest.data);
+	(void)str_split(&rest, ' ', &field); /* what stands before the first blank: "" */
+	if (!str_split(&rest, ' ', &field) || field.len != 1)
+		return -EBADMSG;
+	*ret_state = field.data[0];
+	for (int i = 4; i <= 22; i++)
+		if (!str_split(&rest, ' ', &field))
+			return -EBADMSG;
+	ticks = strtoll(field.data, NULL, 10);
+	*ret_start_us = boot_us() + ticks * 1000000 / sysconf(_SC_CLK_TCK);
+	return 0;
+}
+
+/* Whether @pid is a process that was there already at @written. */
+static bool was_alive_at(pid_t pid, const struct timespec *written)
+{
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+	int64_t start_us, written_us;
+	char path[32];
+	char state;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	if (file_read(AT_FDCWD, path, STAT_MAX_LEN, &text) < 0)
+		return false;
+	if (parse_stat(strbuf_str(&text), &state, &start_us) < 0)
+		return false;
+	written_us = (int64_t)written->tv_sec * 1000000 + written->tv_nsec / 1000;
+	return state != 'Z' && state != 'X' && start_us <= written_us + SLACK_US;
+}
+
+int lock_holder(int guild_fd, pid_t *ret_pid)
+{
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+	int r;
+
+	fd = openat(guild_fd, "LOCK",
+		    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return 0;
+	r = file_read_fd(fd, STAT_MAX_LEN, &text);
+	if (r < 0 && r != -EFBIG)
+		return r;
+
+	*ret_pid = parse_pid(strbuf_str(&text));
+	if (flock(fd, LOCK_SH | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? 1 : -errno;
+	return *ret_pid > 0 && was_alive_at(*ret_pid, &st.st_mtim);
+}
+
+bool lock_is_held(int guild_fd)
+{
+	_cleanup_close_ int fd =
+		openat(guild_fd, "LOCK", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
+/* Makes LOCK.new, held, with our pid. Only who may start the run gets here. */
+static int create_held(int guild_fd)
+{
+	_cleanup_close_ int fd = -1;
+	char pid[16];
+	int r;
+
+	(void)snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	r = file_remove(guild_fd, "LOCK.new");
+	if (r < 0)
+		return r;
+	fd = openat(guild_fd, "LOCK.new",
+		    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return -errno;
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		r = -errno;
+	if (r == 0)
+		r = file_write_fd(fd, str_from(pid));
+	if (r < 0)
+		(void)unlinkat(guild_fd, "LOCK.new", 0);
+	return r < 0 ? r : take_fd(&fd);
+}
+
+int lock_take(int guild_fd)
+{
+	_cleanup_close_ int fd = -1;
+	pid_t pid;
+	int r;
+
+	r = lock_holder(guild_fd, &pid);
+	if (r != 0)
+		return r < 0 ? r : -EBUSY;
+
+	/* Written beside and renamed: no reader can probe it before it is held. */
+	fd = create_held(guild_fd);
+	if (fd < 0)
+		return fd;
+	if (renameat(guild_fd, "LOCK.new", guild_fd, "LOCK") < 0) {
+		r = -errno;
+		(void)unlinkat(guild_fd, "LOCK.new", 0);
+		return r;
+	}
+	return take_fd(&fd);
+}
+
+void lock_remove(int guild_fd, int lock_fd)
+{
+	struct stat named, ours;
+
+	if (fstatat(guild_fd, "LOCK", &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    fstat(lock_fd, &ours) == 0 && named.st_dev == ours.st_dev &&
+	    named.st_ino == ours.st_ino)
+		(void)unlinkat(guild_fd, "LOCK", 0);
+}

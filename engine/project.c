@@ -1,0 +1,372 @@
+/* A directory's operations. */
+#include "engine/project.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "engine/definition.h"
+#include "engine/file.h"
+#include "engine/guildfile.h"
+#include "engine/path.h"
+#include "engine/script.h"
+
+struct project {
+	char *path;
+	struct scripts *scripts;
+};
+
+int project_new(struct python *python, const char *path, project_fn fn, void *userdata,
+		struct project **ret)
+{
+	_cleanup_(project_freep) struct project *project = calloc(1, sizeof(*project));
+	int r;
+
+	if (!project)
+		return -ENOMEM;
+	project->path = path ? strdup(path) : NULL;
+	if (path && !project->path)
+		return -ENOMEM;
+	r = scripts_new(python, path, fn, userdata, &project->scripts);
+	if (r < 0)
+		return r;
+	*ret = take_ptr(project);
+	return 0;
+}
+
+void project_free(struct project *project)
+{
+	if (!project)
+		return;
+	scripts_free(project->scripts);
+	free(project->path);
+	free(project);
+}
+
+const char *project_path(const struct project *project)
+{
+	return project->path;
+}
+
+/* A path below the project without places that are hidden, "." or "..". */
+static bool is_plain_path(const char *name)
+{
+	struct str rest = str_from(name), place;
+
+	if (name[0] == '\0')
+		return false;
+	while (str_split(&rest, '/', &place)) {
+		if (place.len == 0 || place.data[0] == '.')
+			return false;
+	}
+	return true;
+}
+
+enum file_kind {
+	FILE_OTHER,
+	FILE_PYTHON,
+	FILE_EXECUTABLE,
+	FILE_DIRECTORY,
+};
+
+static enum file_kind look_at(int dir_fd, const char *name, struct stat *ret_st)
+{
+	_cleanup_close_ int fd = path_open(dir_fd, name);
+
+	if (fd < 0 || fstat(fd, ret_st) < 0)
+		return FILE_OTHER;
+	if (S_ISDIR(ret_st->st_mode))
+		return FILE_DIRECTORY;
+	if (!S_ISREG(ret_st->st_mode))
+		return FILE_OTHER;
+	if (str_ends(str_from(name), ".py"))
+		return FILE_PYTHON;
+	return ret_st->st_mode & 0111 ? FILE_EXECUTABLE : FILE_OTHER;
+}
+
+static enum file_kind look_in_project(const struct project *project, const char *name,
+				      struct stat *ret_st)
+{
+	_cleanup_close_ int dir_fd = -1;
+
+	if (!project->path || !is_plain_path(name))
+		return FILE_OTHER;
+	dir_fd = path_open(AT_FDCWD, project->path);
+	return dir_fd < 0 ? FILE_OTHER : look_at(dir_fd, name, ret_st);
+}
+
+static struct guildfile *load_guildfile(const struct project *project)
+{
+	struct guildfile *guildfile = NULL;
+
+	if (project->path)
+		(void)guildfile_load(project->path, &guildfile);
+	return guildfile;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Sorts, and drops a script that has the name of an operation of guild.yml. */
+static void sort_names(char **names)
+{
+	size_t n = strv_length(names), n_kept = 0;
+
+	if (n == 0)
+		return;
+	qsort(names, n, sizeof(*names), compare_names);
+	for (size_t i = 0; i < n; i++) {
+		if (n_kept > 0 && strcmp(names[n_kept - 1], names[i]) == 0)
+			free(names[i]);
+		else
+			names[n_kept++] = names[i];
+	}
+	names[n_kept] = NULL;
+}
+
+static int list_directory(int dir_fd, bool is_top, char ***names)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = 0;
+
+	if (fd < 0)
+		return -errno;
+	dir = fdopendir(fd);
+	if (!dir) {
+		close_fd(fd);
+		return -errno;
+	}
+	for (struct dirent *entry; r == 0 && (entry = readdir(dir));) {
+		struct stat st;
+		enum file_kind kind;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		kind = look_at(dir_fd, entry->d_name, &st);
+		if (kind != FILE_OTHER && (kind != FILE_DIRECTORY || !is_top))
+			r = strv_append(names, str_from(entry->d_name));
+	}
+	return r;
+}
+
+int project_list(struct project *project, const char *dir, char ***ret)
+{
+	_cleanup_(guildfile_freep) struct guildfile *guildfile = NULL;
+	_cleanup_(strv_freep) char **names = NULL;
+	_cleanup_close_ int top_fd = -1, dir_fd = -1;
+	bool is_top = dir[0] == '\0';
+	int r = 0;
+
+	if (project->path && (is_top || is_plain_path(dir)))
+		top_fd = path_open(AT_FDCWD, project->path);
+	if (top_fd >= 0)
+		dir_fd = path_open(top_fd, is_top ? "." : dir);
+	if (dir_fd >= 0)
+		(void)list_directory(dir_fd, is_top, &names);
+	guildfile = is_top ? load_guildfile(project) : NULL;
+	if (guildfile)
+		r = guildfile_names(guildfile, &names);
+	if (r < 0)
+		return r;
+	sort_names(names);
+	*ret = take_ptr(names);
+	return 0;
+}
+
+enum project_place project_look(struct project *project, const char *name)
+{
+	_cleanup_(guildfile_freep) struct guildfile *guildfile = NULL;
+	struct stat st;
+
+	switch (look_in_project(project, name, &st)) {
+	case FILE_PYTHON:
+	case FILE_EXECUTABLE:
+		return PROJECT_OPERATION;
+	case FILE_OTHER:
+	case FILE_DIRECTORY:
+		break;
+	}
+	guildfile = strchr(name, '/') ? NULL : load_guildfile(project);
+	if (guildfile && guildfile_has(guildfile, name))
+		return PROJECT_OPERATION;
+	return look_in_project(project, name, &st) == FILE_DIRECTORY ? PROJECT_DIRECTORY
+								     : PROJECT_NOTHING;
+}
+
+static int add_script_flags(const struct script *script, struct operation *operation,
+			    struct definition *definition)
+{
+	_cleanup_(value_done) struct value flags = VALUE_INIT;
+	int r = script_flags(script, &flags);
+
+	for (size_t i = 0; r == 0 && i < flags.map.n_pairs; i++) {
+		_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
+
+		r = definition_read_flag(definition, operation,
+					 value_str(&flags.map.pairs[i].key),
+					 &flags.map.pairs[i].value, &why);
+		if (r == -EINVAL)
+			r = 0; /* a name or type that no flag can have */
+	}
+	return r;
+}
+
+static int describe(struct operation *operation, const struct script *script)
+{
+	const char *description = script_description(script);
+	const char *version = script_python_version(script);
+
+	if (description && !operation->description)
+		operation->description = strdup(description);
+	operation->python_version = version ? strdup(version) : NULL;
+	if (version && !operation->python_version)
+		return -ENOMEM;
+	return script_packages(script, &operation->pip_freeze);
+}
+
+static int define_python(const struct script *script, const char *name,
+			 struct operation *operation, struct definition *definition)
+{
+	struct str module = str_from(name);
+	int r;
+
+	operation->is_python = true;
+	operation->problem = script_problem(script, name);
+	operation->problem_error = script_error(script);
+	definition->flags_dest = str_from(script_dest(script));
+	module.len -= strlen(".py");
+	r = definition_add_python(definition);
+	if (r == 0)
+		r = definition_add_word(definition, module);
+	if (r == 0)
+		r = add_script_flags(script, operation, definition);
+	if (r == 0)
+		r = definition_add_flag_args(definition);
+	return r < 0 ? r : describe(operation, script);
+}
+
+static int set_script_names(const struct project *project, const char *name,
+			    struct operation *operation)
+{
+	_cleanup_(strbuf_done) struct strbuf opref = STRBUF_INIT, opspec = STRBUF_INIT;
+
+	strbuf_adds(&opref, "script:");
+	strbuf_add_shell(&opref, str_from(project->path));
+	strbuf_adds(&opref, " '' '' ");
+	strbuf_add_shell(&opref, str_from(name));
+	strbuf_addf(&opspec, "%s/%s", project->path, name);
+	operation->name = strdup(name);
+	operation->project = strdup(project->path);
+	operation->program = strdup(name);
+	operation->opref = strbuf_take(&opref);
+	operation->opspec = strbuf_take(&opspec);
+	return operation->name && operation->project && operation->program &&
+			       operation->opref && operation->opspec
+		       ? 0
+		       : -ENOMEM;
+}
+
+/* The run has its own copy of a program, and a restart runs that. */
+static int define_program(const char *name, struct operation *operation,
+			  struct definition *definition)
+{
+	_cleanup_(strbuf_done) struct strbuf word = STRBUF_INIT;
+
+	operation->takes_any_flag = true;
+	strbuf_addf(&word, "./%s", name);
+	return strbuf_error(&word) < 0
+		       ? -ENOMEM
+		       : definition_add_word(definition, strbuf_str(&word));
+}
+
+static int script_operation(struct project *project, const char *name,
+			    enum file_kind kind, const struct stat *st,
+			    struct operation **ret)
+{
+	_cleanup_(operation_unrefp) struct operation *operation = operation_new();
+	_cleanup_(definition_done) struct definition definition = DEFINITION_INIT;
+	const struct script *script;
+	int r;
+
+	if (!operation)
+		return -ENOMEM;
+	r = set_script_names(project, name, operation);
+	if (r == 0 && kind == FILE_PYTHON)
+		r = scripts_ask(project->scripts, operation->opspec, st, &script);
+	if (r == 0 && kind == FILE_PYTHON)
+		r = define_python(script, name, operation, &definition);
+	else if (r == 0)
+		r = define_program(name, operation, &definition);
+	if (r == 0)
+		r = definition_apply(&definition, operation);
+	if (r < 0)
+		return r;
+	*ret = take_ptr(operation);
+	return 0;
+}
+
+/* An operation of guild.yml, with what Python says of the script at @path. */
+static int define_with_script(struct project *project, const struct guildfile *guildfile,
+			      const char *name, const char *path, const struct stat *st,
+			      struct operation **ret)
+{
+	_cleanup_(strbuf_done) struct strbuf ignored = STRBUF_INIT;
+	_cleanup_(value_done) struct value flags = VALUE_INIT;
+	struct guildfile_script known;
+	const struct script *script;
+	int r = scripts_ask(project->scripts, path, st, &script);
+
+	if (r < 0)
+		return r;
+	known.flags_dest = str_from(script_dest(script));
+	known.flags = &flags;
+	r = script_flags(script, &flags);
+	if (r == 0)
+		r = guildfile_operation(guildfile, name, &known, ret, &ignored);
+	return r < 0 ? r : describe(*ret, script);
+}
+
+static int defined_operation(struct project *project, const struct guildfile *guildfile,
+			     const char *name, struct operation **ret)
+{
+	_cleanup_(operation_unrefp) struct operation *operation = NULL;
+	_cleanup_(strbuf_done) struct strbuf path = STRBUF_INIT;
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+	int r;
+
+	r = guildfile_operation(guildfile, name, NULL, &operation, &path);
+	if (r < 0)
+		return r;
+	fd = path.len > 0 ? path_open(AT_FDCWD, strbuf_cstr(&path)) : -1;
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+		operation_unref(take_ptr(operation));
+		r = define_with_script(project, guildfile, name, strbuf_cstr(&path), &st,
+				       &operation);
+		if (r < 0)
+			return r;
+	}
+	*ret = take_ptr(operation);
+	return 0;
+}
+
+int project_operation(struct project *project, const char *name, struct operation **ret)
+{
+	_cleanup_(guildfile_freep) struct guildfile *guildfile = NULL;
+	enum file_kind kind;
+	struct stat st;
+
+	guildfile = strchr(name, '/') ? NULL : load_guildfile(project);
+	if (guildfile && guildfile_has(guildfile, name))
+		return defined_operation(project, guildfile, name, ret);
+	kind = look_in_project(project, name, &st);
+	if (kind != FILE_PYTHON && kind != FILE_EXECUTABLE)
+		return -ENOENT;
+	return script_operation(project, name, kind, &st, ret);
+}

@@ -1,0 +1,260 @@
+/* The Python of a home's operations, asked in a process of its own. */
+#include "engine/python.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "engine/interpreter.h"
+
+#define ANSWER_MAX_LEN	  (16u << 20)
+#define ANSWER_TIMEOUT_US 30000000 /* a script on a file system that hangs */
+
+struct python {
+	struct loop *loop;
+	char *flags_helper, *options_helper;
+	char *project; /* or NULL */
+};
+
+struct python_question {
+	struct loop_source *source, *timer;
+	int fd;
+	pid_t pid;
+	python_fn fn;
+	void *userdata;
+	struct strbuf answer;
+};
+
+/* It lies beside the other. */
+static int find_options_helper(struct python *python)
+{
+	_cleanup_(strbuf_done) struct strbuf path = STRBUF_INIT;
+	const char *slash = strrchr(python->flags_helper, '/');
+
+	if (slash)
+		strbuf_add(&path, python->flags_helper,
+			   (size_t)(slash + 1 - python->flags_helper));
+	strbuf_adds(&path, "option-flags.py");
+	python->options_helper = strbuf_take(&path);
+	return python->options_helper ? 0 : -ENOMEM;
+}
+
+int python_new(struct loop *loop, const char *flags_helper, struct python **ret)
+{
+	_cleanup_(python_freep) struct python *python = calloc(1, sizeof(*python));
+	int r;
+
+	if (!python)
+		return -ENOMEM;
+	python->loop = loop;
+	python->flags_helper = strdup(flags_helper);
+	if (!python->flags_helper)
+		return -ENOMEM;
+	r = find_options_helper(python);
+	if (r < 0)
+		return r;
+	*ret = take_ptr(python);
+	return 0;
+}
+
+void python_free(struct python *python)
+{
+	if (!python)
+		return;
+	free(python->flags_helper);
+	free(python->options_helper);
+	free(python->project);
+	free(python);
+}
+
+int python_set_project(struct python *python, const char *project)
+{
+	char *copy = strdup(project);
+
+	if (!copy)
+		return -ENOMEM;
+	free(python->project);
+	python->project = copy;
+	return 0;
+}
+
+int python_find(const struct python *python, struct str requires, struct strbuf *ret_path,
+		struct strbuf *ret_why)
+{
+	return interpreter_find(python->project, requires, ret_path, ret_why);
+}
+
+static void question_free(struct python_question *question)
+{
+	loop_source_free(question->source);
+	loop_source_free(question->timer);
+	close_fd(question->fd);
+	strbuf_done(&question->answer);
+	free(question);
+}
+
+void python_cancel(struct python_question *question)
+{
+	if (!question)
+		return;
+	/* A helper that runs a script takes it away first. */
+	if (question->pid > 0)
+		(void)kill(question->pid, SIGTERM);
+	question_free(question);
+}
+
+static void finish(struct python_question *question, const char *why)
+{
+	struct str text = strbuf_str(&question->answer);
+	json_auto_t *answer = why ? NULL : json_loadb(text.data, text.len, 0, NULL);
+
+	if (!answer && !why)
+		why = "Python gave no answer that makes sense about the script's flags";
+	question->fn(question->userdata, answer, why);
+	question_free(question);
+}
+
+static void on_answer(void *userdata, uint32_t events)
+{
+	struct python_question *question = userdata;
+	char *end = strbuf_reserve(&question->answer, 65536);
+	ssize_t n;
+
+	if (!end || question->answer.len > ANSWER_MAX_LEN) {
+		(void)kill(question->pid, SIGTERM);
+		finish(question, "Python's answer about the script's flags is too long");
+		return;
+	}
+	n = read(question->fd, end, 65536);
+	if (n > 0)
+		strbuf_grew(&question->answer, (size_t)n);
+	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+		finish(question, NULL);
+}
+
+static void on_timeout(void *userdata, uint32_t events)
+{
+	struct python_question *question = userdata;
+
+	(void)kill(question->pid, SIGTERM);
+	finish(question, "Python took too long to read the script's flags");
+}
+
+/* What is run: the helper, and what it is told. */
+struct helper_call {
+	const char *exe;
+	const char *flags_helper, *options_helper;
+	const char *script, *dest, *root;
+};
+
+/* Fills in at most 10 words. */
+static void fill_argv(const struct helper_call *call, const char **argv)
+{
+	*argv++ = call->exe;
+	if (call->dest) {
+		*argv++ = call->options_helper;
+		*argv++ = "--dest";
+		*argv++ = call->dest;
+		if (call->root) {
+			*argv++ = "--root";
+			*argv++ = call->root;
+		}
+	} else {
+		/* Nothing of the user's environment can change what this one does. */
+		*argv++ = "-I";
+		*argv++ = "-S";
+		*argv++ = call->flags_helper;
+		*argv++ = "--pip-freeze";
+	}
+	*argv++ = call->script;
+	*argv = NULL;
+}
+
+static int spawn(struct python_question *question, const struct helper_call *call,
+		 int answer_fd)
+{
+	const char *argv[10];
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	sigset_t none;
+	int r;
+
+	fill_argv(call, argv);
+	sigemptyset(&none);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
+	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+	posix_spawn_file_actions_adddup2(&actions, answer_fd, 1);
+	posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+	posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+	r = -posix_spawn(&question->pid, call->exe, &actions, &attr,
+			 (char *const *)(uintptr_t)argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attr);
+	return r;
+}
+
+static int start(struct python *python, const struct helper_call *call,
+		 struct python_question *question)
+{
+	_cleanup_close_ int answer_fd = -1;
+	int fds[2];
+	int r;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	question->fd = fds[0];
+	answer_fd = fds[1];
+	if (fcntl(question->fd, F_SETFL, O_NONBLOCK) < 0)
+		return -errno;
+	r = loop_add_fd(python->loop, question->fd, EPOLLIN, on_answer, question,
+			&question->source);
+	if (r == 0)
+		r = loop_add_timer(python->loop, on_timeout, question, &question->timer);
+	if (r < 0)
+		return r;
+	loop_timer_set(question->timer, ANSWER_TIMEOUT_US);
+	return spawn(question, call, answer_fd);
+}
+
+int python_ask(struct python *python, const char *script, const char *dest,
+	       const char *root, python_fn fn, void *userdata,
+	       struct python_question **ret, struct strbuf *ret_why)
+{
+	_cleanup_(strbuf_done) struct strbuf exe = STRBUF_INIT;
+	struct helper_call call = { .flags_helper = python->flags_helper,
+				    .options_helper = python->options_helper,
+				    .script = script,
+				    .dest = dest,
+				    .root = root };
+	struct python_question *question;
+	int r;
+
+	r = python_find(python, str_from(NULL), &exe, ret_why);
+	if (r < 0)
+		return r;
+	question = calloc(1, sizeof(*question));
+	if (!question)
+		return -ENOMEM;
+	question->fd = -1;
+	question->fn = fn;
+	question->userdata = userdata;
+	call.exe = strbuf_cstr(&exe);
+	r = start(python, &call, question);
+	if (r < 0) {
+		strbuf_addf(ret_why, "cannot start %s: %s", strbuf_cstr(&exe),
+			    strerror(-r));
+		question_free(question);
+		return r;
+	}
+	*ret = question;
+	return 0;
+}

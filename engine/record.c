@@ -1,0 +1,417 @@
+/* A run on the disk, from its start to its end. */
+#include "engine/record.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/attrs.h"
+#include "engine/cleanup.h"
+#include "engine/durable.h"
+#include "engine/file.h"
+#include "engine/lock.h"
+#include "engine/replace.h"
+
+#define BUILD_DIR	 "cache/runfs/new"
+#define BUILD_TRIES	 16
+#define MANIFEST_MAX_LEN (64u << 20)
+#define OPREF_MAX_LEN	 (1u << 20)
+
+static int why(struct strbuf *ret_why, int r, const char *what)
+{
+	strbuf_addf(ret_why, "%s: %s", what, strerror(-r));
+	return r;
+}
+
+/* What @part is written as: beside the old one, if there can be one. */
+static const char *written_name(struct record *record, enum replace_part part)
+{
+	if (record->job->is_new)
+		return replace_name(part);
+	record->replace.written |= 1u << part;
+	return replace_beside_name(part);
+}
+
+/*
+ * Makes build_path/.guild, locked. -EAGAIN when there was garbage of that name, or when
+ * who clears up there took ours for garbage before it was locked.
+ */
+static int make_build_dir(struct record *record)
+{
+	_cleanup_(strbuf_done) struct strbuf guild = STRBUF_INIT;
+	_cleanup_close_ int fd = -1;
+	bool is_garbage;
+	struct stat st;
+	int r;
+
+	r = strbuf_addf(&guild, "%s/.guild", record->build_path);
+	if (r == 0)
+		r = file_make_dirs(record->home_fd, BUILD_DIR, 0755);
+	if (r < 0)
+		return r;
+	is_garbage = mkdirat(record->home_fd, record->build_path, 0755) < 0;
+	if (is_garbage && errno != EEXIST)
+		return -errno;
+	r = file_make_dir(record->home_fd, strbuf_cstr(&guild), 0755);
+	if (r < 0)
+		return r == -ENOENT ? -EAGAIN : r;
+	fd = file_open_dir(record->home_fd, strbuf_cstr(&guild));
+	if (fd < 0)
+		return fd == -ENOENT ? -EAGAIN : fd;
+	r = lock_try(fd);
+	if (r < 0)
+		return r;
+	if (is_garbage) {
+		(void)file_remove_tree(record->home_fd, record->build_path);
+		return -EAGAIN;
+	}
+	if (fstat(fd, &st) < 0 || st.st_nlink == 0)
+		return -EAGAIN;
+	record->transition_fd = take_fd(&fd);
+	return 0;
+}
+
+static int begin_new(struct record *record)
+{
+	_cleanup_(strbuf_done) struct strbuf path = STRBUF_INIT;
+	int r = -EAGAIN;
+
+	strbuf_addf(&path, BUILD_DIR "/%s", record->job->id);
+	record->build_path = strbuf_take(&path);
+	if (!record->build_path)
+		return -ENOMEM;
+	for (int i = 0; i < BUILD_TRIES && r == -EAGAIN; i++)
+		r = make_build_dir(record);
+	if (r == -EBUSY)
+		free(take_ptr(record->build_path)); /* somebody else makes it */
+	return r;
+}
+
+int record_begin(struct record *record, struct job *job, int home_fd, int guild_fd,
+		 struct strbuf *ret_why)
+{
+	int r = 0;
+
+	record->job = job;
+	record->home_fd = home_fd;
+	if (job->is_new)
+		r = begin_new(record);
+	else
+		record->transition_fd = guild_fd;
+	if (r < 0)
+		return why(ret_why, r, "cannot make a directory in " BUILD_DIR);
+
+	/* Opened anew: the lock must not live as long as this one. */
+	record->guild_fd = file_open_dir(record->transition_fd, ".");
+	if (record->guild_fd < 0)
+		return why(ret_why, record->guild_fd, "cannot open .guild");
+	if (!job->is_new)
+		r = replace_recover(record->guild_fd);
+	return r < 0 ? why(ret_why, r, "cannot clear up .guild") : 0;
+}
+
+static int write_file(struct record *record, enum replace_part part, struct str text,
+		      struct durable *durable)
+{
+	return durable_create(durable, record->guild_fd, written_name(record, part),
+			      text);
+}
+
+static int open_output(struct record *record, enum replace_part part)
+{
+	int fd = openat(record->guild_fd, written_name(record, part),
+			O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+			0644);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* Opens where the source is copied to: a new run itself, else a directory beside. */
+static int open_source_dir(const struct record *record)
+{
+	int r;
+
+	if (record->job->is_new)
+		return file_open_dir(record->guild_fd, "..");
+	r = file_make_dir(record->guild_fd, REPLACE_SOURCE, 0755);
+	return r < 0 ? r : file_open_dir(record->guild_fd, REPLACE_SOURCE);
+}
+
+static int add_source_attrs(struct record *record)
+{
+	_cleanup_(strbuf_done) struct strbuf digest = STRBUF_INIT;
+	_cleanup_(strbuf_done) struct strbuf commit = STRBUF_INIT;
+	int r;
+
+	r = sourcecode_add_digest(&record->source, &digest);
+	if (r == 0)
+		r = job_add_attr(record->job, "sourcecode_digest", strbuf_str(&digest));
+	if (r < 0)
+		return r;
+	r = sourcecode_add_commit(record->job, &commit);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	return job_add_attr(record->job, "vcs_commit", strbuf_str(&commit));
+}
+
+static int copy_source(struct record *record, struct strbuf *ret_why)
+{
+	_cleanup_close_ int fd = -1;
+	int r;
+
+	if (!record->job->source.root)
+		return 0;
+	record->replace.source = &record->source;
+	r = sourcecode_select(record->job, record->home_fd, &record->source, ret_why);
+	if (r < 0)
+		return r;
+	fd = open_source_dir(record);
+	if (fd < 0)
+		return why(ret_why, fd, "cannot copy the source code");
+	r = sourcecode_copy(record->job, &record->source, fd, ret_why);
+	if (r < 0)
+		return r;
+	r = sourcecode_sync(&record->source, fd);
+	if (r == 0)
+		r = add_source_attrs(record);
+	return r < 0 ? why(ret_why, r, "cannot record the source code") : 0;
+}
+
+/* The lines of the old manifest that are not about source code. */
+static int add_other_lines(const struct record *record, struct strbuf *ret)
+{
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+	struct str rest, line;
+	int r;
+
+	r = file_read(record->guild_fd, "manifest", MANIFEST_MAX_LEN, &text);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	rest = strbuf_str(&text);
+	while (str_split(&rest, '\n', &line)) {
+		if (str_starts(line, "s "))
+			continue;
+		strbuf_addstr(ret, line);
+		strbuf_addc(ret, '\n');
+	}
+	return strbuf_error(ret);
+}
+
+static int write_manifest(struct record *record, struct durable *durable)
+{
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+	int r;
+
+	if (!record->job->is_new && !record->job->source.root)
+		return 0;
+	r = sourcecode_add_manifest(&record->source, &text);
+	if (r == 0 && !record->job->is_new)
+		r = add_other_lines(record, &text);
+	if (r < 0)
+		return r;
+	return write_file(record, REPLACE_MANIFEST, strbuf_str(&text), durable);
+}
+
+static int write_opref(struct record *record, struct durable *durable)
+{
+	_cleanup_(strbuf_done) struct strbuf old = STRBUF_INIT;
+	struct str opref = str_from(record->job->opref);
+
+	if (!record->job->opref)
+		return 0;
+	if (!record->job->is_new &&
+	    file_read(record->guild_fd, "opref", OPREF_MAX_LEN, &old) == 0 &&
+	    str_eq(strbuf_str(&old), opref))
+		return 0;
+	return write_file(record, REPLACE_OPREF, opref, durable);
+}
+
+static int build_attrs(struct record *record, struct durable *durable,
+		       struct strbuf *ret_why)
+{
+	const char *name = written_name(record, REPLACE_ATTRS);
+	_cleanup_close_ int old_fd = -1;
+	_cleanup_close_ int new_fd = -1;
+	int r;
+
+	if (!record->job->is_new)
+		old_fd = file_open_dir(record->guild_fd, "attrs");
+	r = file_make_dir(record->guild_fd, name, 0755);
+	if (r == 0) {
+		new_fd = file_open_dir(record->guild_fd, name);
+		r = new_fd < 0 ? new_fd : 0;
+	}
+	if (r < 0)
+		return why(ret_why, r, "cannot write .guild/attrs");
+
+	r = attrs_build(record->job, old_fd, new_fd, durable, ret_why);
+	if (r < 0)
+		return r;
+	r = durable_sync(durable);
+	if (r == 0 && fsync(new_fd) < 0)
+		r = -errno;
+	return r < 0 ? why(ret_why, r, "cannot write .guild/attrs") : 0;
+}
+
+int record_prepare(struct record *record, struct strbuf *ret_why)
+{
+	_cleanup_(durable_done) struct durable durable = DURABLE_INIT;
+	int r;
+
+	r = copy_source(record, ret_why);
+	if (r < 0)
+		return r;
+	r = write_opref(record, &durable);
+	if (r < 0)
+		return why(ret_why, r, "cannot write .guild/opref");
+	r = write_manifest(record, &durable);
+	if (r < 0)
+		return why(ret_why, r, "cannot write .guild/manifest");
+	record->output_fd = open_output(record, REPLACE_OUTPUT);
+	if (record->output_fd < 0)
+		return why(ret_why, record->output_fd, "cannot write .guild/output");
+	record->index_fd = open_output(record, REPLACE_INDEX);
+	if (record->index_fd < 0)
+		return why(ret_why, record->index_fd, "cannot write .guild/output.index");
+	r = build_attrs(record, &durable, ret_why);
+	if (r < 0)
+		return r;
+
+	record->lock_fd = lock_take(record->guild_fd);
+	if (record->lock_fd == -EBUSY)
+		strbuf_adds(ret_why, "the run is running");
+	else if (record->lock_fd < 0)
+		(void)why(ret_why, record->lock_fd, "cannot write .guild/LOCK");
+	return record->lock_fd < 0 ? record->lock_fd : 0;
+}
+
+/* Makes the whole new run appear at once. */
+static int commit_new(struct record *record)
+{
+	_cleanup_(strbuf_done) struct strbuf path = STRBUF_INIT;
+	int r;
+
+	r = durable_sync_dir(record->guild_fd, ".");
+	if (r == 0)
+		r = durable_sync_dir(record->guild_fd, "..");
+	if (r == 0)
+		r = file_make_dir(record->home_fd, "runs", 0755);
+	if (r == 0)
+		r = strbuf_addf(&path, "runs/%s", record->job->id);
+	if (r < 0)
+		return r;
+
+	r = renameat2(record->home_fd, record->build_path, record->home_fd,
+		      strbuf_cstr(&path), RENAME_NOREPLACE);
+	/* Without flags a directory that has something in it isn't replaced either. */
+	if (r < 0 && (errno == EINVAL || errno == ENOSYS))
+		r = renameat(record->home_fd, record->build_path, record->home_fd,
+			     strbuf_cstr(&path));
+	return r < 0 ? -errno : 0;
+}
+
+int record_commit(struct record *record, struct strbuf *ret_why)
+{
+	int r;
+
+	if (record->job->is_new) {
+		r = commit_new(record);
+		if (r == -EEXIST || r == -ENOTEMPTY)
+			strbuf_addf(ret_why, "there is a run %s already",
+				    record->job->id);
+		else if (r < 0)
+			(void)why(ret_why, r, "cannot make the run");
+	} else {
+		r = replace_commit(&record->replace, record->guild_fd, ret_why);
+	}
+	record->is_committed = r == 0;
+	return r;
+}
+
+void record_settle(struct record *record)
+{
+	/* The command has begun: an error of the disk can't be helped any more. */
+	(void)fsync(record->guild_fd);
+	if (record->job->is_new) {
+		(void)durable_sync_dir(record->home_fd, "runs");
+		(void)fsync(record->home_fd);
+	}
+	lock_leave(record->transition_fd);
+	close_fd(take_fd(&record->transition_fd));
+}
+
+void record_clear(struct record *record)
+{
+	if (!record->job->is_new)
+		(void)replace_clear(record->guild_fd);
+	sourcecode_done(&record->source);
+}
+
+/* When the job says that the run started, or 0. */
+static int64_t started_us(const struct job *job)
+{
+	for (size_t i = 0; i < job->n_attrs; i++)
+		if (strcmp(job->attrs[i].name, "started") == 0)
+			return strtoll(job->attrs[i].text, NULL, 10);
+	return 0;
+}
+
+static int64_t now_us(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int record_end(struct record *record, int exit_status)
+{
+	_cleanup_close_ int attrs_fd = -1;
+	int64_t stopped_us = now_us();
+
+	/* By name: whatever happened to the directories meanwhile, this is the run now.
+	 */
+	attrs_fd = file_open_dir(record->guild_fd, "attrs");
+	if (attrs_fd < 0)
+		return attrs_fd == -ENOENT ? 0 : attrs_fd;
+	if (stopped_us < started_us(record->job))
+		stopped_us = started_us(record->job);
+	return attrs_write_end(attrs_fd, exit_status, stopped_us);
+}
+
+void record_close(struct record *record)
+{
+	lock_remove(record->guild_fd, record->lock_fd);
+	close_fd(take_fd(&record->lock_fd));
+}
+
+/* Leaves everything as it was before record_begin(). */
+static void undo(struct record *record)
+{
+	if (record->build_path) {
+		(void)file_remove_tree(record->home_fd, record->build_path);
+	} else if (record->guild_fd >= 0) {
+		replace_undo(&record->replace, record->guild_fd);
+		(void)replace_clear(record->guild_fd);
+		if (record->lock_fd >= 0)
+			lock_remove(record->guild_fd, record->lock_fd);
+	}
+}
+
+void record_done(struct record *record)
+{
+	if (!record->is_committed)
+		undo(record);
+	free(record->build_path);
+	sourcecode_done(&record->source);
+	close_fd(record->output_fd);
+	close_fd(record->index_fd);
+	close_fd(record->guild_fd);
+	close_fd(record->transition_fd);
+	close_fd(record->lock_fd);
+	*record = RECORD_INIT;
+}

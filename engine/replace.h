@@ -1,0 +1,47 @@
+/*
+ * What a restart replaces in a run: each part is written beside the old one first, then
+ * all are exchanged with it, one right after the other. Up to the end it can be undone.
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "engine/sourcecode.h"
+#include "engine/strbuf.h"
+
+enum replace_part {
+	REPLACE_ATTRS,
+	REPLACE_OPREF,
+	REPLACE_MANIFEST,
+	REPLACE_OUTPUT,
+	REPLACE_INDEX,
+	REPLACE_N_PARTS,
+};
+
+const char *replace_name(enum replace_part part);	 /* in .guild */
+const char *replace_beside_name(enum replace_part part); /* the same with .new */
+#define REPLACE_SOURCE "source.new" /* in .guild: copied source code */
+
+struct replace {
+	unsigned int written;		 /* 1 << part: it has been written beside */
+	unsigned int exchanged;		 /* 1 << part */
+	const struct sourcecode *source; /* borrowed; what is in REPLACE_SOURCE */
+	size_t n_moved;			 /* of the source's files */
+};
+
+#define REPLACE_INIT ((struct replace){ 0 })
+
+/* Clears up in @guild_fd after a start that died in the middle. 0 or -errno. */
+int replace_recover(int guild_fd);
+
+/*
+ * Puts in place what has been written, and removes the markers STAGED and PENDING. 0, or
+ * -errno with a sentence; then replace_undo() is to be called.
+ */
+int replace_commit(struct replace *replace, int guild_fd, struct strbuf *ret_why);
+
+/* Takes back what replace_commit() has done so far. */
+void replace_undo(struct replace *replace, int guild_fd);
+
+/* Removes what lies beside: the new that is not wanted, or the old. 0 or -errno. */
+int replace_clear(int guild_fd);

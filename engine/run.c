@@ -1,0 +1,382 @@
+/* One run in the home: its attributes, and the status that they amount to. */
+#include "engine/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/file.h"
+#include "engine/lock.h"
+#include "engine/path.h"
+#include "engine/yaml.h"
+
+#define START_GRACE_S 3 /* Guild writes its LOCK long before */
+
+struct run {
+	char *id;
+	int fd; /* .guild */
+};
+
+bool run_id_is_valid(const char *id)
+{
+	size_t len = strlen(id);
+
+	if (len == 0 || len > NAME_MAX || id[0] == '.')
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		if ((unsigned char)id[i] < 0x20 || id[i] == 0x7f || id[i] == '/')
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Opens .guild of a run. The run itself may be a link, but not into our own mount; that
+ * way is longer, so the short one is tried first.
+ */
+static int open_guild(int runs_fd, const char *id, int flags)
+{
+	_cleanup_close_ int dir_fd = -1;
+	char path[NAME_MAX + sizeof("/.guild")];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s/.guild", id);
+	fd = file_open_beneath(runs_fd, path, flags | O_DIRECTORY);
+	if (fd != -ELOOP)
+		return fd == -ENOTDIR ? -ENOENT : fd;
+	dir_fd = path_open(runs_fd, id);
+	if (dir_fd < 0)
+		return dir_fd == -EXDEV ? -ENOENT : dir_fd;
+	fd = file_open_beneath(dir_fd, ".guild", flags | O_DIRECTORY);
+	return fd == -ENOTDIR || fd == -ELOOP ? -ENOENT : fd;
+}
+
+int run_stat(int runs_fd, const char *id, struct stat *ret)
+{
+	_cleanup_close_ int fd = open_guild(runs_fd, id, O_PATH);
+
+	if (fd < 0)
+		return fd;
+	return fstat(fd, ret) < 0 ? -errno : 0;
+}
+
+int run_open(int runs_fd, const char *id, struct run **ret)
+{
+	_cleanup_(run_freep) struct run *run = NULL;
+
+	if (!run_id_is_valid(id))
+		return -EINVAL;
+	run = calloc(1, sizeof(*run));
+	if (!run)
+		return -ENOMEM;
+	run->fd = -1;
+	run->id = strdup(id);
+	if (!run->id)
+		return -ENOMEM;
+	run->fd = open_guild(runs_fd, id, O_RDONLY);
+	if (run->fd < 0)
+		return run->fd;
+	if (faccessat(run->fd, "opref", F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	*ret = take_ptr(run);
+	return 0;
+}
+
+void run_free(struct run *run)
+{
+	if (!run)
+		return;
+	close_fd(run->fd);
+	free(run->id);
+	free(run);
+}
+
+const char *run_id(const struct run *run)
+{
+	return run->id;
+}
+
+int run_guild_fd(const struct run *run)
+{
+	return run->fd;
+}
+
+int run_open_dir(const struct run *run)
+{
+	return file_open_dir(run->fd, "..");
+}
+
+int run_attr_text(const struct run *run, const char *name, struct strbuf *ret)
+{
+	char path[NAME_MAX + sizeof("attrs.old/")];
+	int r;
+
+	if (strlen(name) > NAME_MAX || strchr(name, '/'))
+		return -ENOENT;
+	(void)snprintf(path, sizeof(path), "attrs/%s", name);
+	r = file_read(run->fd, path, RUN_ATTR_MAX_LEN, ret);
+	if (r != -ENOENT || faccessat(run->fd, "attrs", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return r;
+
+	/* A start died between its two renames (engine/record.c). */
+	(void)snprintf(path, sizeof(path), "attrs.old/%s", name);
+	return file_read(run->fd, path, RUN_ATTR_MAX_LEN, ret);
+}
+
+int run_attr(const struct run *run, const char *name, struct value *ret)
+{
+	_cleanup_(value_done) struct value value = VALUE_INIT;
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
+	int r;
+
+	r = run_attr_text(run, name, &text);
+	if (r < 0)
+		return r;
+	r = yaml_parse(strbuf_str(&text), &value, &why);
+	if (r < 0)
+		return r == -ENOMEM ? r : -EBADMSG;
+	if (value.type == VALUE_NULL)
+		return -ENOENT;
+	*ret = value;
+	value = VALUE_INIT;
+	return 0;
+}
+
+int run_attr_int(const struct run *run, const char *name, int64_t *ret)
+{
+	_cleanup_(value_done) struct value value = VALUE_INIT;
+	int r = run_attr(run, name, &value);
+
+	if (r < 0)
+		return r;
+	return value_get_int(&value, ret) ? 0 : -EBADMSG;
+}
+
+int run_attr_string(const struct run *run, const char *name, struct strbuf *ret)
+{
+	_cleanup_(value_done) struct value value = VALUE_INIT;
+	int r = run_attr(run, name, &value);
+
+	if (r < 0)
+		return r;
+	if (value.type != VALUE_STRING)
+		return -EBADMSG;
+	return strbuf_addstr(ret, value_str(&value));
+}
+
+int run_flags(const struct run *run, struct flags *ret)
+{
+	_cleanup_(value_done) struct value value = VALUE_INIT;
+	int r = run_attr(run, "flags", &value);
+
+	if (r < 0 && r != -ENOENT)
+		return r;
+	return flags_from_value(&value, ret);
+}
+
+static bool has_marker(const struct run *run, const char *name)
+{
+	return faccessat(run->fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+int run_exit_status(const struct run *run, int64_t *ret)
+{
+	_cleanup_(value_done) struct value value = VALUE_INIT;
+	int64_t started, stopped;
+	int r = run_attr(run, "exit_status", &value);
+
+	if (r < 0)
+		return r;
+	if (value.type == VALUE_FLOAT && value.real == (double)(int)value.real)
+		*ret = (int)value.real; /* Guild takes 0.0 for 0 */
+	else if (!value_get_int(&value, ret))
+		return -EBADMSG;
+
+	if (run_attr_int(run, "started", &started) == 0 &&
+	    run_attr_int(run, "stopped", &stopped) == 0 && stopped < started)
+		return -ENOENT;
+	return 0;
+}
+
+/* Can all that a user is shown of an ended run be read? */
+static bool is_readable(const struct run *run)
+{
+	static const char *const names[] = { "flags", "op", "started", "stopped" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		_cleanup_(value_done) struct value value = VALUE_INIT;
+		int r = run_attr(run, names[i], &value);
+
+		if (r < 0 && r != -ENOENT)
+			return false;
+	}
+	return true;
+}
+
+enum run_status run_status(const struct run *run)
+{
+	int64_t exit_status;
+	pid_t pid;
+
+	if (has_marker(run, "LOCK.remote"))
+		return RUN_RUNNING;
+	if (has_marker(run, "PENDING"))
+		return RUN_PENDING;
+	if (has_marker(run, "STAGED"))
+		return RUN_STAGED;
+	if (lock_holder(run->fd, &pid) > 0)
+		return RUN_RUNNING;
+	switch (run_exit_status(run, &exit_status)) {
+	case 0:
+		if (exit_status > 0 || !is_readable(run))
+			return RUN_ERROR;
+		return exit_status < 0 ? RUN_TERMINATED : RUN_COMPLETED;
+	default:
+		return RUN_ERROR;
+	}
+}
+
+bool run_may_be_starting(const struct run *run)
+{
+	struct timespec now;
+	int64_t exit_status;
+	struct stat st;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return !has_marker(run, "LOCK") &&
+	       run_exit_status(run, &exit_status) == -ENOENT &&
+	       fstat(run->fd, &st) == 0 && now.tv_sec - st.st_mtim.tv_sec < START_GRACE_S;
+}
+
+static const char *const status_names[] = {
+	[RUN_PENDING] = "pending",	 [RUN_STAGED] = "staged",
+	[RUN_RUNNING] = "running",	 [RUN_COMPLETED] = "completed",
+	[RUN_TERMINATED] = "terminated", [RUN_ERROR] = "error",
+};
+
+const char *run_status_name(enum run_status status)
+{
+	return status_names[status];
+}
+
+int run_status_parse(struct str word, enum run_status *ret)
+{
+	for (size_t i = 0; i < sizeof(status_names) / sizeof(status_names[0]); i++) {
+		if (str_is(word, status_names[i])) {
+			*ret = (enum run_status)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+pid_t run_pid(const struct run *run)
+{
+	pid_t pid;
+
+	if (run_status(run) != RUN_RUNNING || lock_holder(run->fd, &pid) <= 0)
+		return 0;
+	return pid;
+}
+
+unsigned int run_needed_default(void)
+{
+	return 1u << RUN_COMPLETED | 1u << RUN_TERMINATED;
+}
+
+static int parse_needed_word(struct str word, unsigned int *statuses,
+			     struct strbuf *ret_why)
+{
+	enum run_status status;
+
+	if (run_status_parse(word, &status) == 0 &&
+	    (status == RUN_COMPLETED || status == RUN_TERMINATED)) {
+		*statuses |= 1u << status;
+		return 0;
+	}
+	strbuf_add_quoted(ret_why, word);
+	strbuf_adds(ret_why,
+		    " is no status that can make a run not needed: write completed,"
+		    " terminated or both");
+	return -EINVAL;
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* Takes the blanks and the word at the start of @rest off it; false for no word. */
+static bool take_word(struct str *rest, struct str *ret)
+{
+	size_t start = 0, end;
+
+	while (start < rest->len && is_blank(rest->data[start]))
+		start++;
+	for (end = start; end < rest->len && !is_blank(rest->data[end]);)
+		end++;
+	*ret = (struct str){ rest->data + start, end - start };
+	rest->data += end;
+	rest->len -= end;
+	return ret->len > 0;
+}
+
+int run_needed_parse(struct str text, bool complete, unsigned int *ret_statuses,
+		     struct strbuf *ret_why)
+{
+	unsigned int statuses = 0;
+	struct str word;
+	int r;
+
+	while (text.len > 0 && take_word(&text, &word)) {
+		if (!complete && text.len == 0)
+			continue; /* the word may still go on */
+		r = parse_needed_word(word, &statuses, ret_why);
+		if (r < 0)
+			return r;
+	}
+	*ret_statuses = statuses ? statuses : run_needed_default();
+	return 0;
+}
+
+int run_needed_format(unsigned int statuses, struct strbuf *ret)
+{
+	const char *before = "";
+
+	for (int status = RUN_PENDING; status <= RUN_ERROR; status++) {
+		if (!(statuses & 1u << status))
+			continue;
+		strbuf_addf(ret, "%s%s", before, status_names[status]);
+		before = " ";
+	}
+	return strbuf_addc(ret, '\n');
+}
+
+int run_set_needed(const struct run *run, unsigned int statuses)
+{
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+	int r = run_needed_format(statuses, &text);
+
+	return r < 0 ? r : file_write(run->fd, "needed", strbuf_str(&text), 0644, false);
+}
+
+int run_needed(const struct run *run, unsigned int *ret_statuses)
+{
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
+	int r = file_read(run->fd, "needed", RUN_ATTR_MAX_LEN, &text);
+
+	if (r < 0)
+		return r;
+	/* A hand-made file with other words accepts what a new one does. */
+	if (run_needed_parse(strbuf_str(&text), true, ret_statuses, &why) < 0)
+		*ret_statuses = run_needed_default();
+	return 0;
+}

@@ -1,0 +1,62 @@
+/*
+ * The source code of a project: which files are its source by Guild's default rules,
+ * and their copy in a run. (Sections 1.10 to 1.12 of guild-behaviour.md.)
+ *
+ * Outside git these are the text files of at most 1 MiB, 100 of them, without hidden
+ * directories and those that hold .guild-nocopy; for Python (job.source.python) also
+ * without build products and virtual environments. In a git work tree they are the
+ * files that git does not ignore. The job's environment may say NO_SOURCECODE,
+ * MAX_DEFAULT_SOURCECODE_FILE_SIZE, MAX_DEFAULT_SOURCECODE_COUNT and NO_VCS_COMMIT; git
+ * is run with it.
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "engine/job.h"
+#include "engine/strbuf.h"
+
+struct source_file {
+	char *path; /* relative to the root, and to the copy */
+	char sha1[41];
+};
+
+struct sourcecode {
+	struct source_file *files; /* in the byte order of their paths */
+	size_t n_files;
+	char digest[33]; /* md5 of all paths and contents; empty without files */
+};
+
+#define SOURCECODE_INIT ((struct sourcecode){ 0 })
+
+void sourcecode_done(struct sourcecode *source);
+
+/*
+ * Finds the source code of job.source.root. The home, a FUSE file system that is mounted
+ * below the root (ours, say) and what is called .guild are none of it. 0, or -errno with
+ * a sentence; -ENOENT when there is no such directory.
+ */
+int sourcecode_select(const struct job *job, int home_fd, struct sourcecode *ret,
+		      struct strbuf *ret_why);
+
+/*
+ * Copies the files to the directory @dest_fd, with their modes but not their times, and
+ * fills in sha1 and digest. 0, or -errno with a sentence.
+ */
+int sourcecode_copy(const struct job *job, struct sourcecode *source, int dest_fd,
+		    struct strbuf *ret_why);
+
+/* Waits until a copy is on the disk. 0 or -errno. */
+int sourcecode_sync(const struct sourcecode *source, int dest_fd);
+
+/* Appends the lines of .guild/manifest: s PATH SHA1 PROJECT_PATH. */
+int sourcecode_add_manifest(const struct sourcecode *source, struct strbuf *ret);
+
+/* Appends the attribute sourcecode_digest, as YAML. */
+int sourcecode_add_digest(const struct sourcecode *source, struct strbuf *ret);
+
+/*
+ * Appends the attribute vcs_commit, as YAML: the last commit that touched the root, and
+ * "*" when the work tree has changes. -ENOENT when there is none, or none is wanted.
+ */
+int sourcecode_add_commit(const struct job *job, struct strbuf *ret);

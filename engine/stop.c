@@ -1,0 +1,184 @@
+/* Ends runs, and sends them signals. */
+#include "engine/stop.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/pidfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "engine/list.h"
+#include "engine/lock.h"
+
+struct stopper {
+	struct loop *loop;
+	int64_t timeout_us;
+	struct list kills;
+};
+
+/* A process of Guild's that has been told to end, and is killed if it does not. */
+struct pending_kill {
+	struct list link;
+	struct loop_source *timer, *ended;
+	int pidfd;
+};
+
+int stopper_new(struct loop *loop, int64_t timeout_us, struct stopper **ret)
+{
+	struct stopper *stopper = calloc(1, sizeof(*stopper));
+
+	if (!stopper)
+		return -ENOMEM;
+	stopper->loop = loop;
+	stopper->timeout_us = timeout_us;
+	list_init(&stopper->kills);
+	*ret = stopper;
+	return 0;
+}
+
+static void pending_kill_free(struct pending_kill *kill)
+{
+	list_unlink(&kill->link);
+	loop_source_free(kill->timer);
+	loop_source_free(kill->ended);
+	close_fd(kill->pidfd);
+	free(kill);
+}
+
+void stopper_free(struct stopper *stopper)
+{
+	if (!stopper)
+		return;
+	list_for_each (link, &stopper->kills) {
+		pending_kill_free(list_entry(link, struct pending_kill, link));
+	}
+	free(stopper);
+}
+
+static int find_signal(struct str name)
+{
+	if (str_starts(name, "SIG")) {
+		name.data += 3;
+		name.len -= 3;
+	}
+	for (int signal = 1; signal < NSIG; signal++) {
+		const char *abbreviation = sigabbrev_np(signal);
+
+		if (abbreviation && str_is(name, abbreviation))
+			return signal;
+	}
+	return -EINVAL;
+}
+
+int stop_parse(struct str text, bool complete, int *ret_signal, struct strbuf *ret_why)
+{
+	bool goes_on = !complete && (text.len == 0 || text.data[text.len - 1] != '\n');
+	struct str word = str_strip(text);
+
+	if (goes_on || word.len == 0 || str_is(word, "1")) {
+		*ret_signal = SIGTERM;
+		return 0;
+	}
+	*ret_signal = find_signal(word);
+	if (*ret_signal > 0)
+		return 0;
+	strbuf_add_quoted(ret_why, word);
+	strbuf_adds(ret_why,
+		    " is no signal: write an empty line, or TERM, INT, KILL, STOP,"
+		    " CONT, HUP, USR1, USR2");
+	return -EINVAL;
+}
+
+static int send_signal(int pidfd, int signal, siginfo_t *info)
+{
+	return syscall(SYS_pidfd_send_signal, pidfd, signal, info, 0) < 0 ? -errno : 0;
+}
+
+/* Has the supervisor pass @signal on to the run's process group. */
+static int send_through_supervisor(int pidfd, int signal)
+{
+	siginfo_t info = { 0 };
+
+	if (signal == SIGTERM)
+		return send_signal(pidfd, SIGTERM, NULL);
+	info.si_signo = SIGRTMIN;
+	info.si_code = SI_QUEUE;
+	info.si_pid = getpid();
+	info.si_uid = getuid();
+	info.si_value.sival_int = signal;
+	return send_signal(pidfd, SIGRTMIN, &info);
+}
+
+static void on_timeout(void *userdata, uint32_t events)
+{
+	struct pending_kill *kill = userdata;
+
+	(void)send_signal(kill->pidfd, SIGKILL, NULL);
+	pending_kill_free(kill);
+}
+
+static void on_ended(void *userdata, uint32_t events)
+{
+	pending_kill_free(userdata);
+}
+
+/* Takes @pidfd over. */
+static int kill_later(struct stopper *stopper, int pidfd)
+{
+	struct pending_kill *kill = calloc(1, sizeof(*kill));
+	int r;
+
+	if (!kill) {
+		close_fd(pidfd);
+		return -ENOMEM;
+	}
+	list_append(&stopper->kills, &kill->link);
+	kill->pidfd = pidfd;
+	r = loop_add_timer(stopper->loop, on_timeout, kill, &kill->timer);
+	if (r == 0)
+		r = loop_add_fd(stopper->loop, pidfd, EPOLLIN, on_ended, kill,
+				&kill->ended);
+	if (r < 0) {
+		pending_kill_free(kill);
+		return r;
+	}
+	loop_timer_set(kill->timer, stopper->timeout_us);
+	return 0;
+}
+
+int stop_run(struct stopper *stopper, const struct run *run, int signal,
+	     struct strbuf *ret_why)
+{
+	_cleanup_close_ int pidfd = -1;
+	bool supervised = lock_is_held(run_guild_fd(run));
+	pid_t pid, still;
+	int r;
+
+	if (run_status(run) == RUN_PENDING) {
+		strbuf_addf(ret_why,
+			    "the run %s is only being started: stop it when it runs",
+			    run_id(run));
+		return -EBUSY;
+	}
+	if (lock_holder(run_guild_fd(run), &pid) <= 0 || pid <= 0)
+		return 0;
+	pidfd = pidfd_open(pid, 0);
+	if (pidfd < 0)
+		return errno == ESRCH ? 0 : -errno;
+	/* Only now can the pid not become another process's any more. */
+	if (lock_holder(run_guild_fd(run), &still) <= 0 || still != pid)
+		return 0;
+
+	r = supervised ? send_through_supervisor(pidfd, signal)
+		       : send_signal(pidfd, signal, NULL);
+	if (r == -ESRCH)
+		return 0;
+	if (r == 0 && !supervised && signal == SIGTERM)
+		r = kill_later(stopper, take_fd(&pidfd));
+	if (r < 0)
+		strbuf_addf(ret_why, "cannot signal process %d: %s", (int)pid,
+			    strerror(-r));
+	return r;
+}

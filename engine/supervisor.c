@@ -1,0 +1,338 @@
+/*
+ * runfs-supervisor: holds one running run, from its start to its end. Started by the
+ * daemon with a job (engine/job.h), it outlives it; all that it has to say later it
+ * writes into the run.
+ *
+ *   SIGTERM, SIGINT            end the run: the signal goes to its process group, and
+ *                              SIGKILL if it has not ended after the job's stop_timeout
+ *   SIGQUIT, SIGUSR1, SIGUSR2  go to the process group
+ *   SIGRTMIN with a value      the signal of that number goes to the process group
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "engine/capture.h"
+#include "engine/child.h"
+#include "engine/cleanup.h"
+#include "engine/file.h"
+#include "engine/job.h"
+#include "engine/loop.h"
+#include "engine/record.h"
+#include "engine/strbuf.h"
+
+#define JOB_MAX_LEN (256u << 20)
+
+/*
+ * A process that the command has left behind may hold its pipes: the run waits until it
+ * is quiet, but not for ever.
+ */
+#define QUIET_US   1000000
+#define LINGER_US  10000000
+#define RETRY_US   1000000 /* on a full disk */
+#define STOPPED_US 50000   /* between two looks whether a stopped group is gone */
+
+struct supervisor {
+	struct job job;
+	struct record record;
+	struct child child;
+	struct loop *loop;
+	struct capture *capture;
+	struct loop_source *signals, *kill_timer, *end_timer;
+	int exit_status;
+	bool has_exited; /* the command; others of its group may go on */
+	int64_t exited_us;
+	bool is_stopping;
+	bool is_killed;
+};
+
+static void supervisor_done(struct supervisor *supervisor)
+{
+	capture_free(supervisor->capture);
+	loop_source_free(supervisor->signals);
+	loop_source_free(supervisor->kill_timer);
+	loop_source_free(supervisor->end_timer);
+	loop_free(supervisor->loop);
+	child_done(&supervisor->child);
+	record_done(&supervisor->record);
+	job_done(&supervisor->job);
+}
+
+/* Whether there is still somebody of the process group to be stopped. */
+static bool is_group_alive(const struct supervisor *supervisor)
+{
+	return killpg(supervisor->child.pid, 0) == 0 || errno == EPERM;
+}
+
+static int64_t max_us(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+/*
+ * How long the run goes on at least, though its command has exited; 0 or less when it
+ * is over.
+ */
+static int64_t remaining_us(const struct supervisor *supervisor)
+{
+	int64_t active_us = capture_active_us(supervisor->capture);
+	int64_t resumed_us = capture_resumed_us(supervisor->capture);
+	int64_t quiet_us, linger_us;
+
+	if (supervisor->is_stopping && !supervisor->is_killed &&
+	    is_group_alive(supervisor))
+		return STOPPED_US;
+	if (capture_is_at_end(supervisor->capture))
+		return 0;
+	quiet_us = max_us(supervisor->exited_us, active_us) + QUIET_US;
+	linger_us = max_us(supervisor->exited_us, resumed_us) + LINGER_US;
+	return (quiet_us < linger_us ? quiet_us : linger_us) - loop_now_us();
+}
+
+static bool is_full(int r)
+{
+	return r == -ENOSPC || r == -EDQUOT;
+}
+
+static void end(struct supervisor *supervisor)
+{
+	int r;
+
+	r = capture_finish(supervisor->capture);
+	if (!is_full(r))
+		r = record_end(&supervisor->record, supervisor->exit_status);
+	if (is_full(r))
+		loop_timer_set(supervisor->end_timer, RETRY_US);
+	else
+		loop_stop(supervisor->loop);
+}
+
+/* Looks whether the run is over. */
+static void supervisor_check(void *userdata)
+{
+	struct supervisor *supervisor = userdata;
+	int64_t us;
+
+	if (!supervisor->has_exited || capture_is_stuck(supervisor->capture))
+		return;
+	us = remaining_us(supervisor);
+	if (us > 0)
+		loop_timer_set(supervisor->end_timer, us);
+	else
+		end(supervisor);
+}
+
+static void end_timer_fire(void *userdata, uint32_t events)
+{
+	supervisor_check(userdata);
+}
+
+static void command_exited(struct supervisor *supervisor, int status)
+{
+	supervisor->has_exited = true;
+	supervisor->exited_us = loop_now_us();
+	supervisor->exit_status =
+		WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* Also what the command has left behind comes to us (see init_process()). */
+static void reap(struct supervisor *supervisor)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		if (pid == supervisor->child.pid)
+			command_exited(supervisor, status);
+	supervisor_check(supervisor);
+}
+
+/* Once the command has exited and its group is gone, the number may be another's. */
+static void send(struct supervisor *supervisor, int signal)
+{
+	if (!supervisor->has_exited || is_group_alive(supervisor))
+		(void)killpg(supervisor->child.pid, signal);
+}
+
+static void kill_timer_fire(void *userdata, uint32_t events)
+{
+	struct supervisor *supervisor = userdata;
+
+	supervisor->is_killed = true;
+	send(supervisor, SIGKILL);
+	supervisor_check(supervisor);
+}
+
+static void stop(struct supervisor *supervisor, int signal)
+{
+	send(supervisor, signal);
+	send(supervisor, SIGCONT); /* one that is held can't even end */
+	if (supervisor->is_stopping)
+		return;
+	supervisor->is_stopping = true;
+	loop_timer_set(supervisor->kill_timer, supervisor->job.stop_timeout_us);
+}
+
+static void signal_come(void *userdata, const struct signalfd_siginfo *info)
+{
+	struct supervisor *supervisor = userdata;
+	int signal = (int)info->ssi_signo;
+
+	if (signal == SIGCHLD)
+		reap(supervisor);
+	else if (signal == SIGTERM || signal == SIGINT)
+		stop(supervisor, signal);
+	else
+		send(supervisor, signal == SIGRTMIN ? info->ssi_int : signal);
+}
+
+static void signals_of(sigset_t *ret)
+{
+	(void)sigemptyset(ret);
+	(void)sigaddset(ret, SIGCHLD);
+	(void)sigaddset(ret, SIGTERM);
+	(void)sigaddset(ret, SIGINT);
+	(void)sigaddset(ret, SIGQUIT);
+	(void)sigaddset(ret, SIGUSR1);
+	(void)sigaddset(ret, SIGUSR2);
+	(void)sigaddset(ret, SIGRTMIN);
+}
+
+/* What could end us, or reach the command: first of all. */
+static int init_process(void)
+{
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	sigset_t set;
+
+	(void)sigaction(SIGHUP, &ignore, NULL);
+	(void)sigaction(SIGPIPE, &ignore, NULL);
+	(void)sigaction(SIGXFSZ, &ignore, NULL);
+	signals_of(&set);
+	/* Until the loop is there to take them. */
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	/* An init that reaps nobody, as in containers, would keep a group alive for ever.
+	 */
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+	for (int fd = JOB_ANSWER_FD; fd <= JOB_GUILD_FD; fd++)
+		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+	return chdir("/") < 0 ? -errno : 0;
+}
+
+/* Reads the job, then leaves /dev/null in its place. */
+static int read_job(struct job *ret, struct strbuf *ret_why)
+{
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+	int null_fd;
+	int r;
+
+	r = file_read_fd(JOB_FD, JOB_MAX_LEN, &text);
+	if (r == 0)
+		r = job_parse(strbuf_str(&text), ret);
+	if (r < 0) {
+		strbuf_addf(ret_why, "cannot read the job: %s", strerror(-r));
+		return r;
+	}
+	(void)close(JOB_FD);
+	null_fd = open("/dev/null", O_RDONLY);
+	return null_fd == JOB_FD ? 0 : -errno;
+}
+
+static int init_loop(struct supervisor *supervisor)
+{
+	sigset_t set;
+	int r;
+
+	signals_of(&set);
+	r = loop_new(&supervisor->loop);
+	if (r == 0)
+		r = loop_add_signals(supervisor->loop, &set, signal_come, supervisor,
+				     &supervisor->signals);
+	if (r == 0)
+		r = loop_add_timer(supervisor->loop, kill_timer_fire, supervisor,
+				   &supervisor->kill_timer);
+	if (r == 0)
+		r = loop_add_timer(supervisor->loop, end_timer_fire, supervisor,
+				   &supervisor->end_timer);
+	if (r == 0)
+		r = capture_new(supervisor->loop, supervisor->child.output_fds,
+				supervisor->record.output_fd, supervisor->record.index_fd,
+				supervisor_check, supervisor, &supervisor->capture);
+	return r;
+}
+
+/* Everything that can fail comes before the commit, and the command after it. */
+static int start(struct supervisor *supervisor, struct strbuf *ret_why)
+{
+	struct record *record = &supervisor->record;
+	struct job *job = &supervisor->job;
+	int r;
+
+	r = read_job(job, ret_why);
+	if (r == 0)
+		r = record_begin(record, job, JOB_HOME_FD,
+				 job->is_new ? -1 : JOB_GUILD_FD, ret_why);
+	if (r < 0)
+		return r;
+	r = child_fork(job, record->guild_fd, &supervisor->child);
+	if (r < 0) {
+		strbuf_addf(ret_why, "cannot make a process: %s", strerror(-r));
+		return r;
+	}
+	r = record_prepare(record, ret_why);
+	if (r < 0)
+		return r;
+	r = init_loop(supervisor);
+	if (r < 0) {
+		strbuf_addf(ret_why, "cannot watch the run: %s", strerror(-r));
+		return r;
+	}
+	r = record_commit(record, ret_why);
+	if (r < 0)
+		return r;
+
+	child_go(&supervisor->child);
+	record_settle(record);
+	return 0;
+}
+
+static void answer(int result, const struct strbuf *why)
+{
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+
+	if (job_format_answer(result, strbuf_str(why), &text) == 0)
+		(void)file_write_fd(JOB_ANSWER_FD, strbuf_str(&text));
+	(void)close(JOB_ANSWER_FD);
+}
+
+int main(void)
+{
+	_cleanup_(supervisor_done) struct supervisor supervisor = {
+		.record = RECORD_INIT,
+		.child = CHILD_INIT,
+	};
+	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
+	int r;
+
+	r = init_process();
+	if (r == 0)
+		r = start(&supervisor, &why);
+	if (r < 0) {
+		child_done(&supervisor.child);
+		record_done(&supervisor.record);
+	}
+	answer(r, &why);
+	if (r < 0)
+		return EXIT_FAILURE;
+
+	record_clear(&supervisor.record);
+	r = loop_run(supervisor.loop);
+	record_close(&supervisor.record);
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

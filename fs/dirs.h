@@ -1,0 +1,21 @@
+/*
+ * The directories of the mount, each a table in a file of its own (fs/NAME-dir.c): what
+ * `ls` shows there, and what each file does.
+ */
+#pragma once
+
+#include "fs/node.h"
+
+extern const struct node_type root_type; /* the mount */
+extern const struct node_type op_type;	 /* ops/OP/ */
+extern const struct node_type run_type;	 /* runs/ID/ */
+
+/* The entries of ops/ and runs/, which stand in the root's table. */
+int ops_dir_lookup(const struct node *dir, const char *name, struct node *ret_child);
+int ops_dir_list(const struct node *dir, node_list_fn fn, void *userdata);
+int runs_dir_lookup(const struct node *dir, const char *name, struct node *ret_child);
+int runs_dir_list(const struct node *dir, node_list_fn fn, void *userdata);
+
+/* The entries of runs/ID/series/, which stands in the table of runs/ID/. */
+int series_dir_lookup(const struct node *dir, const char *name, struct node *ret_child);
+int series_dir_list(const struct node *dir, node_list_fn fn, void *userdata);

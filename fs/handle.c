@@ -1,0 +1,409 @@
+/* An open file: a snapshot, a request, or output that is followed. */
+#include "fs/handle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engine/file.h"
+#include "engine/list.h"
+#include "fs/writing.h"
+
+struct handle {
+	struct list link; /* in the view */
+	const struct node *node;
+	handle_fn fn;
+	void *userdata;
+
+	struct strbuf text; /* the snapshot or the answer */
+	size_t cursor;	    /* in the answer of a control file, which can't seek */
+	bool was_read;	    /* a snapshot has been read: from 0 again takes a new one */
+
+	struct writing writing;
+	struct operation *operation;
+	struct commit commit;
+	int result;   /* of the last request */
+	bool created; /* by this open, and nothing has been written since */
+	bool committing;
+	bool released;
+	struct view *view;
+	char *path;
+
+	int output_fd; /* -1 while there is none */
+	off_t read_to; /* where the last read of output ended */
+};
+
+static void handle_free(struct handle *handle)
+{
+	list_unlink(&handle->link);
+	strbuf_done(&handle->text);
+	writing_done(&handle->writing);
+	operation_unref(handle->operation);
+	close_fd(handle->output_fd);
+	free(handle->path);
+	free(handle);
+}
+
+const struct node *handle_node(const struct handle *handle)
+{
+	return handle->node;
+}
+
+int handle_result(const struct handle *handle)
+{
+	return handle->result;
+}
+
+bool handle_is_committing(const struct handle *handle)
+{
+	return handle->committing;
+}
+
+static bool is_control(const struct handle *handle)
+{
+	return handle->node->type->commit != NULL;
+}
+
+static int render(struct handle *handle)
+{
+	int r;
+
+	strbuf_reset(&handle->text);
+	handle->was_read = false;
+	r = handle->node->type->read
+		    ? handle->node->type->read(handle->node, &handle->text)
+		    : 0;
+	return r < 0 ? r : strbuf_error(&handle->text);
+}
+
+/* Opens the output of the run; there may be none yet. */
+static int open_output(struct handle *handle)
+{
+	_cleanup_(run_freep) struct run *run = NULL;
+	struct stat st;
+	int r;
+
+	if (handle->output_fd >= 0)
+		return 0;
+	r = node_run(handle->node, &run);
+	if (r < 0)
+		return r;
+	handle->output_fd = openat(run_guild_fd(run), "output",
+				   O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (handle->output_fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (fstat(handle->output_fd, &st) == 0 && S_ISREG(st.st_mode))
+		return 0;
+	close_fd(take_fd(&handle->output_fd));
+	return -EIO;
+}
+
+static int open_content(struct handle *handle, int flags)
+{
+	const struct node_type *type = handle->node->type;
+	bool reads = (flags & O_ACCMODE) != O_WRONLY;
+	bool writes = (flags & O_ACCMODE) != O_RDONLY;
+	int r = 0;
+
+	if (writes && type->operation)
+		r = type->operation(handle->node, &handle->operation);
+	if (r == 0 && type->kind == NODE_OUTPUT)
+		r = open_output(handle);
+	else if (r == 0 && type->kind == NODE_PLAIN && reads)
+		r = render(handle);
+	return r;
+}
+
+int handle_open(const struct node *node, int flags, pid_t pid, handle_fn fn,
+		void *userdata, struct handle **ret)
+{
+	struct handle *handle;
+	int r;
+
+	if ((flags & O_ACCMODE) != O_RDONLY && !node_is_writable(node))
+		return -EACCES;
+	handle = calloc(1, sizeof(*handle));
+	if (!handle)
+		return -ENOMEM;
+	list_append(&node->view->handles, &handle->link);
+	handle->node = node;
+	handle->view = node->view;
+	handle->fn = fn;
+	handle->userdata = userdata;
+	handle->output_fd = -1;
+	writing_init(&handle->writing, pid);
+	handle->path = strdup(node->path);
+	r = handle->path ? open_content(handle, flags) : -ENOMEM;
+	if (r < 0) {
+		handle_free(handle);
+		return r;
+	}
+	*ret = handle;
+	return 0;
+}
+
+/* Takes in how the request went: the answer is what reading gives from now on. */
+static void set_result(struct handle *handle, int r, struct str answer)
+{
+	strbuf_reset(&handle->text);
+	handle->cursor = 0;
+	handle->result = r;
+	if (r < 0) {
+		strbuf_adds(&handle->text, "error: ");
+		strbuf_addstr(&handle->text,
+			      answer.len > 0 ? answer : str_from(strerror(-r)));
+	} else {
+		strbuf_addstr(&handle->text, answer);
+	}
+	if (handle->text.len > 0)
+		strbuf_addc(&handle->text, '\n');
+	view_set_answer(handle->view, handle->path, strbuf_str(&handle->text));
+	/* One that has nothing to tell but what it holds. */
+	if (handle->text.len == 0 && handle->node)
+		(void)render(handle);
+}
+
+static void on_committed(void *userdata, int r, struct str answer)
+{
+	struct handle *handle = userdata;
+
+	handle->committing = false;
+	handle->commit.launch = NULL;
+	set_result(handle, r, answer);
+	if (handle->released)
+		handle_free(handle);
+	else
+		handle->fn(handle->userdata, handle);
+}
+
+static int carry_out(struct handle *handle)
+{
+	_cleanup_(strbuf_done) struct strbuf text = writing_take(&handle->writing);
+	_cleanup_(strbuf_done) struct strbuf answer = STRBUF_INIT;
+	int r;
+
+	handle->commit = (struct commit){ .done = on_committed,
+					  .userdata = handle,
+					  .operation = handle->operation };
+	r = handle->node->type->commit(handle->node, &handle->commit, strbuf_str(&text),
+				       &answer);
+	if (r == -EINPROGRESS)
+		handle->committing = true;
+	else
+		set_result(handle, r, strbuf_str(&answer));
+	return r;
+}
+
+static int check(const struct handle *handle, struct str text, struct strbuf *ret_why)
+{
+	if (text.len > REQUEST_MAX_LEN) {
+		strbuf_addf(ret_why, "a request has at most %u bytes", REQUEST_MAX_LEN);
+		return -E2BIG;
+	}
+	return handle->node->type->check(handle->node, handle->operation, text, ret_why);
+}
+
+int handle_write(struct handle *handle, uint64_t lock_owner, struct str data)
+{
+	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
+	const struct node_type *type = handle->node->type;
+	int r;
+
+	if (!type->commit)
+		return -EACCES;
+	if (handle->committing)
+		return -EBUSY;
+	r = writing_add(&handle->writing, lock_owner, data);
+	if (r < 0)
+		return r;
+	r = check(handle, strbuf_str(&handle->writing.text), &why);
+	if (r < 0) {
+		writing_fail(&handle->writing, r);
+		set_result(handle, r, strbuf_str(&why));
+		if (handle->created)
+			(void)type->remove(handle->node);
+	}
+	handle->created = false;
+	return r;
+}
+
+void handle_set_created(struct handle *handle)
+{
+	handle->created = true;
+}
+
+int handle_flush(struct handle *handle, uint64_t lock_owner, pid_t pid)
+{
+	if (!is_control(handle) || handle->committing ||
+	    !writing_flush(&handle->writing, lock_owner, pid))
+		return 0;
+	return carry_out(handle);
+}
+
+void handle_release(struct handle *handle)
+{
+	if (!handle)
+		return;
+	if (handle->writing.pending && !handle->committing)
+		(void)carry_out(handle);
+	handle->node = NULL;
+	handle->released = true;
+	if (!handle->committing)
+		handle_free(handle);
+}
+
+static int read_text(struct handle *handle, size_t start, size_t size, struct strbuf *ret)
+{
+	size_t rest = start < handle->text.len ? handle->text.len - start : 0;
+
+	return strbuf_add(ret, strbuf_cstr(&handle->text) + (rest > 0 ? start : 0),
+			  rest < size ? rest : size);
+}
+
+static int read_control(struct handle *handle, size_t size, struct strbuf *ret)
+{
+	size_t before = ret->len;
+	int r = 0;
+
+	if (handle->committing)
+		return -EINPROGRESS;
+	writing_end_failed(&handle->writing);
+	if (handle->writing.pending)
+		r = carry_out(handle);
+	if (r < 0)
+		return r;
+	if (handle->result < 0)
+		return handle->result;
+	r = read_text(handle, handle->cursor, size, ret);
+	handle->cursor += ret->len - before;
+	return r;
+}
+
+static int read_snapshot(struct handle *handle, off_t offset, size_t size,
+			 struct strbuf *ret)
+{
+	int r = offset == 0 && handle->was_read ? render(handle) : 0;
+
+	handle->was_read = true;
+	return r < 0 ? r : read_text(handle, (size_t)offset, size, ret);
+}
+
+static bool is_live(const struct handle *handle)
+{
+	_cleanup_(run_freep) struct run *run = NULL;
+	enum run_status status;
+
+	if (node_run(handle->node, &run) < 0)
+		return false;
+	status = run_status(run);
+	return run_status_is_live(status) ||
+	       (status == RUN_ERROR && run_may_be_starting(run));
+}
+
+static int read_wait(struct handle *handle, size_t size, struct strbuf *ret)
+{
+	size_t before = ret->len;
+	int r;
+
+	if (handle->text.len == 0) {
+		if (is_live(handle))
+			return -EAGAIN;
+		r = render(handle);
+		if (r < 0)
+			return r;
+	}
+	r = read_text(handle, handle->cursor, size, ret);
+	handle->cursor += ret->len - before;
+	return r;
+}
+
+static int read_file(struct handle *handle, off_t offset, size_t size, struct strbuf *ret)
+{
+	char *end;
+	ssize_t n;
+	int r = open_output(handle);
+
+	if (r < 0 || handle->output_fd < 0)
+		return r == -ENOENT ? 0 : r;
+	end = strbuf_reserve(ret, size);
+	if (!end)
+		return -ENOMEM;
+	n = pread(handle->output_fd, end, size, offset);
+	if (n < 0)
+		return -errno;
+	strbuf_grew(ret, (size_t)n);
+	handle->read_to = offset + n;
+	return 0;
+}
+
+/* A restart puts another file in the place of the one that we read: that run has ended.
+ */
+static bool is_replaced(const struct handle *handle)
+{
+	_cleanup_(run_freep) struct run *run = NULL;
+	struct stat own, now;
+
+	return handle->output_fd >= 0 && node_run(handle->node, &run) == 0 &&
+	       fstat(handle->output_fd, &own) == 0 &&
+	       fstatat(run_guild_fd(run), "output", &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       own.st_ino != now.st_ino;
+}
+
+static int read_output(struct handle *handle, off_t offset, size_t size, bool nonblock,
+		       struct strbuf *ret)
+{
+	size_t before = ret->len;
+	int r = read_file(handle, offset, size, ret);
+
+	if (r < 0 || ret->len > before || nonblock || handle->view->nofollow)
+		return r;
+	if (is_live(handle) && !is_replaced(handle))
+		return -EAGAIN;
+	/* What the run wrote between our read and its end. */
+	return read_file(handle, offset, size, ret);
+}
+
+int handle_read(struct handle *handle, off_t offset, size_t size, bool nonblock,
+		struct strbuf *ret)
+{
+	switch (handle->node->type->kind) {
+	case NODE_OUTPUT:
+		return read_output(handle, offset, size, nonblock, ret);
+	case NODE_WAIT:
+		return read_wait(handle, size, ret);
+	case NODE_PLAIN:
+		break;
+	}
+	return is_control(handle) ? read_control(handle, size, ret)
+				  : read_snapshot(handle, offset, size, ret);
+}
+
+bool handle_is_readable(struct handle *handle)
+{
+	struct stat st;
+
+	switch (handle->node->type->kind) {
+	case NODE_OUTPUT:
+		if (handle->view->nofollow)
+			return true;
+		if (open_output(handle) == 0 && handle->output_fd >= 0 &&
+		    fstat(handle->output_fd, &st) == 0 && st.st_size > handle->read_to)
+			return true;
+		return !is_live(handle) || is_replaced(handle);
+	case NODE_WAIT:
+		return handle->text.len > 0 || !is_live(handle);
+	case NODE_PLAIN:
+		break;
+	}
+	return true;
+}
+
+void handle_free_all(struct view *view)
+{
+	list_for_each (link, &view->handles) {
+		handle_free(list_entry(link, struct handle, link));
+	}
+}

@@ -1,0 +1,52 @@
+/* The mount's top: README, latest, ops/ and runs/. */
+#include <errno.h>
+
+#include "fs/dirs.h"
+
+static const char readme[] =
+	"This is a mount of runfs: experiment runs as directories.\n"
+	"\n"
+	"    ls ops                             what can be run\n"
+	"    cat ops/OP/help                    its flags\n"
+	"    echo x=10 > ops/OP/run             start a run, with flags\n"
+	"    cat latest/output                  what it prints, as it comes\n"
+	"    cat latest/wait                    wait for its end: completed 0\n"
+	"\n"
+	"    ls -t runs                         all runs, the newest first\n"
+	"    cat runs/ID/status runs/ID/flags\n"
+	"    echo x=20 > runs/ID/restart        run it again, flags over its own\n"
+	"    cat runs/ID/restart                how that went\n"
+	"    touch runs/ID/needed               from now on only if a flag differs\n"
+	"    echo > runs/ID/stop                end it\n"
+	"    rm -r $(readlink runs/ID/files)    delete it for good\n"
+	"\n"
+	"Flags are words name=value, also on many lines; quotes and brackets protect\n"
+	"blanks: z='a b'. A file that refuses what you write says why when you read it.\n"
+	"The runs themselves are in runs/ID/files. The manual: man 5 runfs.\n";
+
+static int readme_read(const struct node *node, struct strbuf *ret_text)
+{
+	return strbuf_adds(ret_text, readme);
+}
+
+static bool latest_exists(const struct node *node)
+{
+	return index_latest(node->view->index, NULL) != NULL;
+}
+
+static int latest_link(const struct node *node, struct strbuf *ret_target)
+{
+	const char *id = index_latest(node->view->index, NULL);
+
+	return id ? strbuf_addf(ret_target, "runs/%s", id) : -ENOENT;
+}
+
+static const struct node_type root_entries[] = {
+	{ "README", S_IFREG | 0444, .read = readme_read },
+	{ "latest", S_IFLNK | 0777, .exists = latest_exists, .link = latest_link },
+	{ "ops", S_IFDIR | 0755, .lookup = ops_dir_lookup, .list = ops_dir_list },
+	{ "runs", S_IFDIR | 0755, .lookup = runs_dir_lookup, .list = runs_dir_list },
+	{},
+};
+
+const struct node_type root_type = { NULL, S_IFDIR | 0755, .entries = root_entries };

@@ -1,0 +1,522 @@
+/* runs/ID/: one run, as files. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <string.h>
+#include <time.h>
+
+#include "engine/command.h"
+#include "engine/file.h"
+#include "engine/operation.h"
+#include "engine/stop.h"
+#include "engine/strv.h"
+#include "fs/dirs.h"
+
+#define OPREF_MAX_LEN 65536
+
+static int restart_read(const struct node *node, struct strbuf *ret_text)
+{
+	return strbuf_addstr(ret_text, view_answer(node->view, node->path));
+}
+
+static int restart_check(const struct node *node, const struct operation *operation,
+			 struct str text, struct strbuf *ret_why)
+{
+	return launch_check_restart(node->view->launcher, node->run_id, text, ret_why);
+}
+
+/* Starts the run again with the flags of @text over its own. */
+static int restart_commit(const struct node *node, struct commit *commit, struct str text,
+			  struct strbuf *ret_answer)
+{
+	return launch_restart(node->view->launcher, node->run_id, text, commit->done,
+			      commit->userdata, &commit->launch, ret_answer);
+}
+
+static bool needed_exists(const struct node *node)
+{
+	_cleanup_(run_freep) struct run *run = NULL;
+	unsigned int statuses;
+
+	return node_run(node, &run) == 0 && run_needed(run, &statuses) == 0;
+}
+
+static int needed_read(const struct node *node, struct strbuf *ret_text)
+{
+	_cleanup_(run_freep) struct run *run = NULL;
+	unsigned int statuses = 0;
+	int r = node_run(node, &run);
+
+	if (r == 0)
+		r = run_needed(run, &statuses);
+	return r < 0 ? r : run_needed_format(statuses, ret_text);
+}
+
+static int needed_check(const struct node *node, const struct operation *operation,
+			struct str text, struct strbuf *ret_why)
+{
+	unsigned int statuses;
+
+	return run_needed_parse(text, false, &statuses, ret_why);
+}
+
+static int set_needed(const struct node *node, unsigned int statuses)
+{
+	_cleanup_(run_freep) struct run *run = NULL;
+	int r = node_run(node, &run);
+
+	return r < 0 ? r : run_set_needed(run, statuses);
+}
+
+static int needed_commit(const struct node *node, struct commit *commit, struct str text,
+			 struct strbuf *ret_answer)
+{
+	unsigned int statuses;
+	int r = run_needed_parse(text, true, &statuses, ret_answer);
+
+	return r < 0 ? r : set_needed(node, statuses);
+}
+
+static int needed_create(const struct node *node)
+{
+	return set_needed(node, run_needed_default());
+}
+
+static int needed_remove(const struct node *node)
+{
+	_cleanup_(run_freep) struct run *run = NULL;
+	int r = node_run(node, &run);
+
+	return r < 0 ? r : file_remove(run_guild_fd(run), "needed");
+}
+
+static int flags_read(const struct node *node, struct strbuf *ret_text)
+{
+	_cleanup_(run_freep) struct run *run = NULL;
+	_cleanup_(flags_done) struct flags flags = FLAGS_INIT;
+	int r = node_run(node, &run);
+
+	if (r == 0)
+		r = run_flags(run, &flags);
+	return r < 0 ? r : flags_format(&flags, ret_text);
+}
+
+static int status_read(const struct node *node, struct strbuf *ret_text)
+{
+	_cleanup_(run_freep) struct run *run = NULL;
+	int r = node_run(node, &run);
+
+	return r < 0 ? r
+		     : strbuf_addf(ret_text, "%s\n", run_status_name(run_status(run)));
+}
+
+/* The exit status of the last start; none while the run is alive or staged. */
+static int final_exit_status(const struct run *run, enum run_status status, int64_t *ret)
+{
+	if (run_status_is_live(status) || status == RUN_STAGED)
+		return -ENOENT;
+	return run_exit_status(run, ret);
+}
+
+static int exit_status_read(const struct node *node, struct strbuf *ret_text)
+{
+	_cleanup_(run_freep) struct run *run = NULL;
+	int64_t exit_status;
+	int r = node_run(node, &run);
+
+	if (r == 0)
+		r = final_exit_status(run, run_status(run), &exit_status);
+	if (r < 0)
+		return run && r == -ENOENT ? 0 : r;
+	return strbuf_addf(ret_text, "%" PRId64 "\n", exit_status);
+}
+
+/* "completed 0", "error 3", "terminated -15"; without a number where there is none. */
+static int wait_read(const struct node *node, struct strbuf *ret_text)
+{
+	_cleanup_(run_freep) struct run *run = NULL;
+	enum run_status status;
+	int64_t exit_status;
+	int r = node_run(node, &run);
+
+	if (r < 0)
+		return r;
+	status = run_status(run);
+	strbuf_adds(ret_text, run_status_name(status));
+	if (final_exit_status(run, status, &exit_status) == 0)
+		strbuf_addf(ret_text, " %" PRId64, exit_status);
+	return strbuf_addc(ret_text, '\n');
+}
+
+static int stop_check(const struct node *node, const struct operation *operation,
+		      struct str text, struct strbuf *ret_why)
+{
+	int signal;
+
+	return stop_parse(text, false, &signal, ret_why);
+}
+
+/* Sends the signal that @text names; a run that is not alive needs none. */
+static int stop_commit(const struct node *node, struct commit *commit, struct str text,
+		       struct strbuf *ret_answer)
+{
+	_cleanup_(run_freep) struct run *run = NULL;
+	int signal, r;
+
+	r = stop_parse(text, true, &signal, ret_answer);
+	if (r == 0)
+		r = node_run(node, &run);
+	return r < 0 ? r : stop_run(node->view->stopper, run, signal, ret_answer);
+}
+
+/* A control file that tells nothing of its own: only errors can be read. */
+static int answer_read(const struct node *node, struct strbuf *ret_text)
+{
+	return strbuf_addstr(ret_text, view_answer(node->view, node->path));
+}
+
+static int op_read(const struct node *node, struct strbuf *ret_text)
+{
+	_cleanup_(strbuf_done) struct strbuf opref = STRBUF_INIT;
+	_cleanup_(run_freep) struct run *run = NULL;
+	int r = node_run(node, &run);
+
+	if (r == 0)
+		r = file_read(run_guild_fd(run), "opref", OPREF_MAX_LEN, &opref);
+	if (r < 0)
+		return r;
+	if (operation_name_of_opref(str_strip(strbuf_str(&opref)), ret_text) < 0)
+		strbuf_addc(ret_text, '?');
+	return strbuf_addc(ret_text, '\n');
+}
+
+/* One line, whatever somebody has put into it. */
+static int add_line(struct str text, struct strbuf *ret_text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		strbuf_addc(ret_text, text.data[i] == '\n' ? ' ' : text.data[i]);
+	return strbuf_addc(ret_text, '\n');
+}
+
+static int label_read(const struct node *node, struct strbuf *ret_text)
+{
+	_cleanup_(strbuf_done) struct strbuf label = STRBUF_INIT;
+	_cleanup_(run_freep) struct run *run = NULL;
+	int r = node_run(node, &run);
+
+	if (r == 0)
+		r = run_attr_string(run, "label", &label);
+	if (r < 0)
+		return run && r == -ENOENT ? 0 : r;
+	return add_line(strbuf_str(&label), ret_text);
+}
+
+static int tags_read(const struct node *node, struct strbuf *ret_text)
+{
+	_cleanup_(value_done) struct value tags = VALUE_INIT;
+	_cleanup_(run_freep) struct run *run = NULL;
+	int r = node_run(node, &run);
+
+	if (r == 0)
+		r = run_attr(run, "tags", &tags);
+	if (r < 0)
+		return run && r == -ENOENT ? 0 : r;
+	for (size_t i = 0; tags.type == VALUE_LIST && i < tags.list.n_items; i++)
+		add_line(value_str(&tags.list.items[i]), ret_text);
+	return strbuf_error(ret_text);
+}
+
+/* The text of each of Guild's comments, the oldest first. */
+static int comment_read(const struct node *node, struct strbuf *ret_text)
+{
+	_cleanup_(value_done) struct value comments = VALUE_INIT;
+	_cleanup_(run_freep) struct run *run = NULL;
+	int r = node_run(node, &run);
+
+	if (r == 0)
+		r = run_attr(run, "comments", &comments);
+	if (r < 0)
+		return run && r == -ENOENT ? 0 : r;
+	for (size_t i = 0; comments.type == VALUE_LIST && i < comments.list.n_items;
+	     i++) {
+		const struct value *body = value_get(&comments.list.items[i], "body");
+
+		if (!body)
+			continue;
+		strbuf_addstr(ret_text, value_str(body));
+		strbuf_addc(ret_text, '\n');
+	}
+	return strbuf_error(ret_text);
+}
+
+static int cmd_read(const struct node *node, struct strbuf *ret_text)
+{
+	_cleanup_(strv_freep) char **argv = NULL;
+	_cleanup_(run_freep) struct run *run = NULL;
+	int r = node_run(node, &run);
+
+	if (r == 0)
+		r = command_of_run(run, node->view->op_main, &argv);
+	if (r < 0)
+		return run && r == -ENOENT ? 0 : r;
+	for (size_t i = 0; i < strv_length(argv); i++) {
+		if (i > 0)
+			strbuf_addc(ret_text, ' ');
+		strbuf_add_shell(ret_text, str_from(argv[i]));
+	}
+	return strbuf_addc(ret_text, '\n');
+}
+
+static int env_read(const struct node *node, struct strbuf *ret_text)
+{
+	_cleanup_(value_done) struct value env = VALUE_INIT;
+	_cleanup_(run_freep) struct run *run = NULL;
+	int r = node_run(node, &run);
+
+	if (r == 0)
+		r = run_attr(run, "env", &env);
+	if (r < 0)
+		return run && r == -ENOENT ? 0 : r;
+	for (size_t i = 0; env.type == VALUE_MAP && i < env.map.n_pairs; i++) {
+		strbuf_addstr(ret_text, value_str(&env.map.pairs[i].key));
+		strbuf_addc(ret_text, '=');
+		strbuf_add_shell(ret_text, value_str(&env.map.pairs[i].value));
+		strbuf_addc(ret_text, '\n');
+	}
+	return strbuf_error(ret_text);
+}
+
+static int pid_read(const struct node *node, struct strbuf *ret_text)
+{
+	_cleanup_(run_freep) struct run *run = NULL;
+	pid_t pid;
+	int r = node_run(node, &run);
+
+	if (r < 0)
+		return r;
+	pid = run_pid(run);
+	return pid > 0 ? strbuf_addf(ret_text, "%d\n", (int)pid) : 0;
+}
+
+/* 2026-01-31T12:00:00.123456Z */
+static int add_time(const struct node *node, const char *attr, struct strbuf *ret_text)
+{
+	_cleanup_(run_freep) struct run *run = NULL;
+	char text[sizeof("2026-01-31T12:00:00")];
+	struct tm tm;
+	time_t seconds;
+	int64_t us;
+	int r = node_run(node, &run);
+
+	if (r == 0)
+		r = run_attr_int(run, attr, &us);
+	if (r < 0)
+		return run && r == -ENOENT ? 0 : r;
+	seconds = (time_t)(us / 1000000);
+	if (us < 0 || !gmtime_r(&seconds, &tm) ||
+	    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm) == 0)
+		return -EBADMSG;
+	return strbuf_addf(ret_text, "%s.%06dZ\n", text, (int)(us % 1000000));
+}
+
+static int initialized_read(const struct node *node, struct strbuf *ret_text)
+{
+	return add_time(node, "initialized", ret_text);
+}
+
+/* A staged run has a time here for Guild's list only; it was never started. */
+static int started_read(const struct node *node, struct strbuf *ret_text)
+{
+	_cleanup_(run_freep) struct run *run = NULL;
+	int r = node_run(node, &run);
+
+	if (r < 0)
+		return r;
+	return run_status(run) == RUN_STAGED ? 0 : add_time(node, "started", ret_text);
+}
+
+/* When the run stopped; 0 and its times, or -ENOENT while it has not. */
+static int final_stopped(const struct run *run, int64_t *ret_started,
+			 int64_t *ret_stopped)
+{
+	enum run_status status = run_status(run);
+	int r;
+
+	if (run_status_is_live(status) || status == RUN_STAGED)
+		return -ENOENT;
+	r = run_attr_int(run, "started", ret_started);
+	if (r == 0)
+		r = run_attr_int(run, "stopped", ret_stopped);
+	return r == 0 && *ret_stopped < *ret_started ? -ENOENT : r;
+}
+
+static int stopped_read(const struct node *node, struct strbuf *ret_text)
+{
+	_cleanup_(run_freep) struct run *run = NULL;
+	int64_t started, stopped;
+	int r = node_run(node, &run);
+
+	if (r == 0)
+		r = final_stopped(run, &started, &stopped);
+	if (r < 0)
+		return run && r == -ENOENT ? 0 : r;
+	return add_time(node, "stopped", ret_text);
+}
+
+static int elapsed_read(const struct node *node, struct strbuf *ret_text)
+{
+	_cleanup_(run_freep) struct run *run = NULL;
+	struct timespec now;
+	int64_t started, stopped;
+	int r = node_run(node, &run);
+
+	if (r < 0)
+		return r;
+	r = final_stopped(run, &started, &stopped);
+	if (r == -ENOENT && run_status(run) == RUN_RUNNING) {
+		(void)clock_gettime(CLOCK_REALTIME, &now);
+		stopped = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+		r = run_attr_int(run, "started", &started);
+	}
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	if (stopped < started)
+		stopped = started;
+	return strbuf_addf(ret_text, "%" PRId64 ".%06d\n", (stopped - started) / 1000000,
+			   (int)((stopped - started) % 1000000));
+}
+
+static int add_source(const struct run *run, const char *attr, const char *name,
+		      struct strbuf *ret_text)
+{
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+	int r = run_attr_string(run, attr, &text);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	return strbuf_addf(ret_text, "%s=%s\n", name, strbuf_cstr(&text));
+}
+
+static int source_read(const struct node *node, struct strbuf *ret_text)
+{
+	_cleanup_(run_freep) struct run *run = NULL;
+	int r = node_run(node, &run);
+
+	if (r == 0)
+		r = add_source(run, "vcs_commit", "commit", ret_text);
+	return r < 0 ? r : add_source(run, "sourcecode_digest", "digest", ret_text);
+}
+
+static int attr_read(const struct node *node, struct strbuf *ret_text)
+{
+	_cleanup_(run_freep) struct run *run = NULL;
+	int r = node_run(node, &run);
+
+	return r < 0 ? r : run_attr_text(run, strrchr(node->path, '/') + 1, ret_text);
+}
+
+static const struct node_type attr_type = { NULL, S_IFREG | 0444, .read = attr_read };
+
+static int attrs_lookup(const struct node *dir, const char *name, struct node *ret_child)
+{
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+	_cleanup_(run_freep) struct run *run = NULL;
+	int r = node_run(dir, &run);
+
+	if (r == 0)
+		r = run_id_is_valid(name) ? run_attr_text(run, name, &text) : -ENOENT;
+	return r < 0 ? r : node_child(ret_child, &attr_type, dir->run_id, NULL);
+}
+
+static int attrs_list(const struct node *dir, node_list_fn fn, void *userdata)
+{
+	_cleanup_closedir_ DIR *attrs = NULL;
+	_cleanup_(run_freep) struct run *run = NULL;
+	int fd, r = node_run(dir, &run);
+
+	if (r < 0)
+		return r;
+	fd = file_open_dir(run_guild_fd(run), "attrs");
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	attrs = fdopendir(fd);
+	if (!attrs) {
+		close_fd(fd);
+		return -errno;
+	}
+	for (struct dirent *entry; (entry = readdir(attrs));) {
+		if (run_id_is_valid(entry->d_name))
+			fn(userdata, entry->d_name, S_IFREG | 0444);
+	}
+	return 0;
+}
+
+static int scalars_read(const struct node *node, struct strbuf *ret_text)
+{
+	return scalars_format(node->view->scalars, node->run_id, ret_text);
+}
+
+static int files_link(const struct node *node, struct strbuf *ret_target)
+{
+	return store_run_path(node->view->store, node->run_id, ret_target);
+}
+
+/* When it was last started, so that `ls -t runs` lists the newest first. */
+static int run_mtime(const struct node *node, struct timespec *ret)
+{
+	_cleanup_(run_freep) struct run *run = NULL;
+	int64_t us;
+	int r = node_run(node, &run);
+
+	if (r == 0)
+		r = run_attr_int(run, "started", &us);
+	if (r == -ENOENT && run)
+		r = run_attr_int(run, "initialized", &us);
+	if (r < 0)
+		return r;
+	ret->tv_sec = us / 1000000;
+	ret->tv_nsec = us % 1000000 * 1000;
+	return 0;
+}
+
+static const struct node_type run_entries[] = {
+	{ "restart", S_IFREG | 0644, .read = restart_read, .check = restart_check,
+	  .commit = restart_commit },
+	{ "needed", S_IFREG | 0644, .exists = needed_exists, .create = needed_create,
+	  .remove = needed_remove, .read = needed_read, .check = needed_check,
+	  .commit = needed_commit, .backing = "needed" },
+	{ "flags", S_IFREG | 0444, .read = flags_read, .backing = "attrs/flags" },
+	{ "output", S_IFREG | 0444, NODE_OUTPUT, .backing = "output" },
+	{ "status", S_IFREG | 0444, .read = status_read },
+	{ "exit_status", S_IFREG | 0444, .read = exit_status_read,
+	  .backing = "attrs/exit_status" },
+	{ "wait", S_IFREG | 0444, NODE_WAIT, .read = wait_read },
+	{ "stop", S_IFREG | 0644, .read = answer_read, .check = stop_check,
+	  .commit = stop_commit },
+	{ "op", S_IFREG | 0444, .read = op_read, .backing = "opref" },
+	{ "label", S_IFREG | 0444, .read = label_read, .backing = "attrs/label" },
+	{ "tags", S_IFREG | 0444, .read = tags_read, .backing = "attrs/tags" },
+	{ "comment", S_IFREG | 0444, .read = comment_read, .backing = "attrs/comments" },
+	{ "cmd", S_IFREG | 0444, .read = cmd_read, .backing = "attrs/cmd" },
+	{ "env", S_IFREG | 0444, .read = env_read, .backing = "attrs/env" },
+	{ "pid", S_IFREG | 0444, .read = pid_read },
+	{ "initialized", S_IFREG | 0444, .read = initialized_read,
+	  .backing = "attrs/initialized" },
+	{ "started", S_IFREG | 0444, .read = started_read, .backing = "attrs/started" },
+	{ "stopped", S_IFREG | 0444, .read = stopped_read, .backing = "attrs/stopped" },
+	{ "elapsed", S_IFREG | 0444, .read = elapsed_read },
+	{ "source", S_IFREG | 0444, .read = source_read,
+	  .backing = "attrs/sourcecode_digest" },
+	{ "scalars", S_IFREG | 0444, .read = scalars_read, .backing = "output" },
+	{ "series", S_IFDIR | 0755, .lookup = series_dir_lookup, .list = series_dir_list,
+	  .backing = "output" },
+	{ "attrs", S_IFDIR | 0755, .lookup = attrs_lookup, .list = attrs_list,
+	  .backing = "attrs" },
+	{ "files", S_IFLNK | 0777, .link = files_link },
+	{},
+};
+
+const struct node_type run_type = { NULL, S_IFDIR | 0755, .entries = run_entries,
+				    .mtime = run_mtime };

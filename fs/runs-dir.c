@@ -1,0 +1,33 @@
+/* runs/: one directory for each run of the home. */
+#include <errno.h>
+
+#include "fs/dirs.h"
+
+int runs_dir_lookup(const struct node *dir, const char *name, struct node *ret_child)
+{
+	_cleanup_(run_freep) struct run *run = NULL;
+	int r = store_find(dir->view->store, name, &run);
+
+	if (r == -EINVAL)
+		r = -ENOENT;
+	return r < 0 ? r : node_child(ret_child, &run_type, name, NULL);
+}
+
+struct listing {
+	node_list_fn fn;
+	void *userdata;
+};
+
+static void list_run(void *userdata, const char *id)
+{
+	const struct listing *listing = userdata;
+
+	listing->fn(listing->userdata, id, S_IFDIR | 0755);
+}
+
+int runs_dir_list(const struct node *dir, node_list_fn fn, void *userdata)
+{
+	struct listing listing = { .fn = fn, .userdata = userdata };
+
+	return index_each(dir->view->index, NULL, list_run, &listing);
+}

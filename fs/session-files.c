@@ -1,0 +1,203 @@
+/* The FUSE operations on open files. */
+#include "fs/session-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * Programs are started as the daemon's user. Another user, whom allow_other lets in, must
+ * not get there by a control file, whatever its mode has been made to look like.
+ */
+static bool may_write(fuse_req_t req)
+{
+	return fuse_req_ctx(req)->uid == geteuid();
+}
+
+static int try_open(fuse_req_t req, struct node *node, struct fuse_file_info *fi)
+{
+	bool is_stream = node->type->commit || node->type->kind == NODE_WAIT;
+	struct handle *handle;
+	int r;
+
+	if ((fi->flags & O_ACCMODE) != O_RDONLY && !may_write(req))
+		return -EACCES;
+	r = handle_open(node, fi->flags, fuse_req_ctx(req)->pid, session_handle_committed,
+			session_of(req), &handle);
+	if (r < 0)
+		return r;
+	fi->fh = (uintptr_t)handle;
+	fi->direct_io = 1;
+	fi->nonseekable = is_stream;
+	return 0;
+}
+
+void answer_open(fuse_req_t req, struct node *node, struct fuse_file_info fi)
+{
+	int r = try_open(req, node, &fi);
+
+	if (r == -EINPROGRESS)
+		(void)waiter_park(
+			req, (struct waiter){ .kind = WAIT_OPEN, .node = node, .fi = fi },
+			NULL);
+	else if (r < 0)
+		reply_error(req, r);
+	else if (fuse_reply_open(req, &fi) == -ENOENT)
+		handle_release(handle_of(&fi)); /* the opener was killed meanwhile */
+}
+
+void runfs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	answer_open(req, node_of(req, ino), *fi);
+}
+
+/* The child @name of @dir, as a node of its own, for a call of its row. */
+static int with_child(const struct node *dir, const struct node_type *type,
+		      int (*call)(const struct node *node))
+{
+	struct node child = { .view = dir->view,
+			      .type = type,
+			      .run_id = dir->run_id,
+			      .op_name = dir->op_name };
+
+	return call(&child);
+}
+
+static int try_create(fuse_req_t req, struct node *dir, const char *name,
+		      struct fuse_file_info *fi, struct fuse_entry_param *ret)
+{
+	const struct node_type *type = node_creatable(dir, name);
+	struct session *session = session_of(req);
+	int r;
+
+	if (!type)
+		return -EPERM;
+	r = may_write(req) ? with_child(dir, type, type->create) : -EACCES;
+	if (r == 0)
+		r = session_lookup(session, dir, name, ret);
+	if (r < 0)
+		return r;
+	r = try_open(req, (struct node *)(uintptr_t)ret->ino, fi);
+	if (r == 0)
+		handle_set_created(handle_of(fi));
+	else
+		node_forget(session->nodes, (struct node *)(uintptr_t)ret->ino, 1);
+	return r;
+}
+
+void runfs_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+		  struct fuse_file_info *fi)
+{
+	struct session *session = session_of(req);
+	struct fuse_entry_param entry;
+	int r = try_create(req, node_of(req, parent), name, fi, &entry);
+
+	if (r < 0) {
+		reply_error(req, r);
+	} else if (fuse_reply_create(req, &entry, fi) == -ENOENT) {
+		handle_release(handle_of(fi));
+		node_forget(session->nodes, (struct node *)(uintptr_t)entry.ino, 1);
+	}
+}
+
+void runfs_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct node *dir = node_of(req, parent);
+	const struct node_type *type = node_creatable(dir, name);
+	int r = -EPERM;
+
+	if (type)
+		r = may_write(req) ? with_child(dir, type, type->remove) : -EACCES;
+	(void)fuse_reply_err(req, -r);
+}
+
+/*
+ * Answers a read, or says with -EAGAIN or -EINPROGRESS that it has to wait. A reply may
+ * not be longer than what was asked for (fuse-facts 1.4).
+ */
+static int try_read(fuse_req_t req, struct handle *handle, size_t size, off_t offset,
+		    bool nonblock)
+{
+	_cleanup_(strbuf_done) struct strbuf data = STRBUF_INIT;
+	int r = handle_read(handle, offset, size, nonblock, &data);
+
+	if (r == -EINPROGRESS || (r == -EAGAIN && !nonblock))
+		return r;
+	reply_read(req, r, &data);
+	return 0;
+}
+
+void runfs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+		struct fuse_file_info *fi)
+{
+	struct handle *handle = handle_of(fi);
+	int r = try_read(req, handle, size, offset, fi->flags & O_NONBLOCK);
+	struct waiter *waiter;
+
+	if (r == 0)
+		return;
+	waiter = waiter_park(req,
+			     (struct waiter){ .kind = WAIT_READ,
+					      .handle = handle,
+					      .offset = offset,
+					      .size = size },
+			     r == -EAGAIN ? handle_node(handle)->run_id : NULL);
+	if (waiter)
+		waiter_read(waiter);
+}
+
+void runfs_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
+		 off_t offset, struct fuse_file_info *fi)
+{
+	int r = handle_write(handle_of(fi), fi->lock_owner, (struct str){ data, size });
+
+	if (r < 0)
+		reply_error(req, r);
+	else
+		(void)fuse_reply_write(req, size);
+}
+
+void runfs_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct handle *handle = handle_of(fi);
+	int r = handle_flush(handle, fi->lock_owner, fuse_req_ctx(req)->pid);
+
+	if (r == -EINPROGRESS)
+		(void)waiter_park(req,
+				  (struct waiter){ .kind = WAIT_FLUSH, .handle = handle },
+				  NULL);
+	else
+		(void)fuse_reply_err(req, -r);
+}
+
+void runfs_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct handle *handle = handle_of(fi);
+
+	poller_free_of(session_of(req), handle);
+	handle_release(handle);
+	(void)fuse_reply_err(req, 0);
+}
+
+void runfs_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
+{
+	(void)fuse_reply_err(req, 0);
+}
+
+void runfs_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
+		struct fuse_pollhandle *pollhandle)
+{
+	struct handle *handle = handle_of(fi);
+	unsigned int events = POLLOUT | POLLWRNORM;
+	bool plain = handle_node(handle)->type->kind == NODE_PLAIN;
+
+	if (pollhandle && !plain)
+		poller_add(session_of(req), handle, pollhandle);
+	else if (pollhandle)
+		fuse_pollhandle_destroy(pollhandle);
+	if (handle_is_readable(handle))
+		events |= POLLIN | POLLRDNORM;
+	(void)fuse_reply_poll(req, events);
+}

@@ -1,0 +1,45 @@
+/*
+ * What the handlers of the namespace work on: the home, the project and how to start
+ * runs. There is one view for each mount; it holds no state that the disk does not have,
+ * but for the last answers of control files, which are nobody's truth.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "engine/cleanup.h"
+#include "engine/index.h"
+#include "engine/launch.h"
+#include "engine/list.h"
+#include "engine/project.h"
+#include "engine/scalars.h"
+#include "engine/stop.h"
+#include "engine/store.h"
+
+struct view {
+	struct store *store;
+	struct index *index;
+	struct project *project;
+	struct launcher *launcher;
+	struct stopper *stopper;
+	struct scalars *scalars;
+	const char *op_main; /* path of op-main.py */
+	bool nofollow;	     /* reading `output` never waits */
+	uid_t uid;	     /* whose the files are shown to be */
+	gid_t gid;
+	struct list handles;   /* open files, which end with the mount at the latest */
+	struct list answers;   /* the oldest first */
+	void *answers_by_path; /* of tsearch(3) */
+	size_t n_answers;
+};
+
+/* What it has of its own is emptied; the rest is borrowed. */
+void view_init(struct view *view);
+void view_done(struct view *view);
+
+/*
+ * What the control file at @path (below the mount) answered last; an empty view when
+ * nobody has asked. The last 65,536 are kept.
+ */
+struct str view_answer(const struct view *view, const char *path);
+void view_set_answer(struct view *view, const char *path, struct str text);

@@ -1,0 +1,113 @@
+#!/bin/bash
+# guild.yml: the full form, what its keys make of a run, and a file with a mistake.
+. "$(dirname "$0")/lib.sh"
+
+export MY_KEY=hidden
+cat >"$project/guild.yml" <<'END'
+- config: base
+  params: {shell: sh, greeting: hello}
+  flags:
+    x: {type: float, default: 0.5, min: 0, max: 1}
+  operations:
+    greet: {exec: "{{shell}} -c 'echo {{greeting}} ${x}'", flags: {$include: base}}
+- model: m
+  extends: base
+  operation-defaults: {label: 'm ${x|%.2f}'}
+  operations:
+    run:
+      description: All the keys
+      exec: sh -c 'echo $MY_KEY $PYTHONPATH'
+      flags: {$include: 'base#x', name: {default: null, alias: n}}
+      tags: [one, two]
+      env: {MY_KEY: stored}
+      env-secrets: MY_KEY
+      run-attrs: {team: red, id: mine}
+      python-requires: '>=3'
+      delete-on-success: yes
+      default: yes
+      compare: [loss]
+      plugins: [cpu]
+- model: n
+  extends: base
+  params: {greeting: good day}
+- include: more.yml
+END
+cat >"$project/more.yml" <<'END'
+- model: other
+  operations:
+    all: {steps: [greet, run]}
+    greet: {exec: echo other}
+END
+start_mount
+
+### Models and what they extend
+expect_eq "$(ls "$mnt/ops" | tr '\n' ' ')" \
+	"m:greet m:run n:greet other:all other:greet "
+for pair in m:greet='hello 0.5' n:greet='good day 0.5' other:greet=other; do
+	id=$(start_run "${pair%%=*}")
+	expect_result "$id" "completed 0"
+	expect_eq "$(cat "$mnt/runs/$id/output")" "${pair#*=}"
+	expect_eq "$(cat "$mnt/runs/$id/op")" "${pair%%=*}"
+done
+expect_errno ERANGE put "$mnt/ops/m:greet/run" x=2
+expect_eq "$(echo | python3 "$(dirname "$0")/ask.py" "$mnt/ops/other:all/run")" \
+	"EINVAL EINVAL"
+grep -q "^error: more.yml: line 3: operation all: 'steps' is not supported: " \
+	"$mnt/ops/other:all/help"
+
+### What the keys make of a run
+attr()
+{
+	cat "$home/runs/$id/.guild/attrs/$1"
+}
+id=$(start_run m:run 'x=0.25 n=a')
+expect_result "$id" "completed 0"
+expect_eq "$(cat "$mnt/runs/$id/output")" stored
+expect_eq "$(cat "$mnt/runs/$id/label")" "m 0.25"
+expect_eq "$(cat "$mnt/runs/$id/tags")" $'one\ntwo'
+expect_eq "$(attr opdef_attrs)" "team: red"
+expect_eq "$(attr id)" "$id"
+expect_not grep -q MY_KEY "$home/runs/$id/.guild/attrs/env"
+grep -q "^python-requires: '>=3'$" "$home/runs/$id/.guild/attrs/op"
+grep -q '^delete-on-success: true$' "$home/runs/$id/.guild/attrs/op"
+expect_eq "$(attr plugins)" "- cpu"
+for word in "compare: " "delete-on-success: " "default: " "run-attrs: id is reserved"; do
+	grep -q "^$word" "$mnt/ops/m:run/help" || fail "$(cat "$mnt/ops/m:run/help")"
+done
+
+### The label follows the flags, by its template, until the user sets one
+echo x=0.75 >"$mnt/runs/$id/restart"
+expect_result "$id" "completed 0"
+expect_eq "$(cat "$mnt/runs/$id/label")" "m 0.75"
+expect_not grep -q MY_KEY "$home/runs/$id/.guild/attrs/env"
+echo mine >"$home/runs/$id/.guild/attrs/label"
+echo x=0.5 >"$mnt/runs/$id/restart"
+expect_result "$id" "completed 0"
+expect_eq "$(cat "$mnt/runs/$id/label")" mine
+
+### A mistake: the names stay, and all say what is wrong
+cat >"$project/guild.yml" <<'END'
+train:
+  exec: echo train
+  flags:
+    x: [1
+test:
+  exec: echo test
+END
+expect_eq "$(ls "$mnt/ops" | tr '\n' ' ')" "test train "
+for op in train test; do
+	help=$(grep '^error: ' "$mnt/ops/$op/help")
+	case $help in
+	"error: guild.yml: line "[0-9]*": "?*) ;;
+	*) fail "help says '$help'" ;;
+	esac
+	expect_errno EINVAL put "$mnt/ops/$op/run" x=1
+	expect_eq "$(cat "$mnt/ops/$op/run")" "$help"
+done
+# One in an operation leaves the others alone.
+sed -i 's/x: \[1/x: {min: low}/' "$project/guild.yml"
+id=$(start_run test)
+expect_result "$id" "completed 0"
+expect_errno EINVAL put "$mnt/ops/train/run" ''
+expect_eq "$(cat "$mnt/ops/train/run")" \
+	"error: guild.yml: line 4: operation train: flag x: 'min' is a number"

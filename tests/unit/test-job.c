@@ -1,0 +1,157 @@
+/* A job and its answer: what goes in comes out, and nothing else is taken for one. */
+#include "engine/job.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+
+TestSuite(job);
+
+static char *no_words[] = { NULL };
+
+/* What comes out of the JSON of @job. */
+static void pass_on(const struct job *job, struct job *ret)
+{
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+
+	cr_assert_eq(job_format(job, &text), 0);
+	cr_assert_eq(job_parse(strbuf_str(&text), ret), 0, "%s", strbuf_cstr(&text));
+}
+
+static struct job sample(char **argv)
+{
+	static char id[] = "x";
+
+	return (struct job){ .id = id, .argv = argv, .envp = no_words };
+}
+
+Test(job, all_of_a_job_comes_through)
+{
+	_cleanup_(job_done) struct job job = JOB_INIT;
+	_cleanup_(job_done) struct job copy = JOB_INIT;
+
+	job.id = strdup("0123");
+	job.is_new = true;
+	job.opref = strdup("script:/p '' '' x.sh");
+	job.argv = calloc(3, sizeof(char *));
+	job.argv[0] = strdup("python");
+	job.argv[1] = strdup("");
+	job.envp = calloc(2, sizeof(char *));
+	job.envp[0] = strdup("HOME=/root");
+	job.source.root = strdup("/p");
+	job.source.python = true;
+	job.stop_timeout_us = 30000000000;
+	cr_assert_eq(job_add_attr(&job, "flags", STR("x: 1\n")), 0);
+	cr_assert_eq(job_add_attr(&job, "label", STR("a\tb\n")), 0);
+
+	pass_on(&job, &copy);
+	cr_expect_str_eq(copy.id, "0123");
+	cr_expect(copy.is_new);
+	cr_expect_str_eq(copy.opref, job.opref);
+	cr_expect_str_eq(copy.argv[0], "python");
+	cr_expect_str_eq(copy.argv[1], "");
+	cr_expect_null(copy.argv[2]);
+	cr_expect_str_eq(copy.envp[0], "HOME=/root");
+	cr_expect_str_eq(copy.source.root, "/p");
+	cr_expect(copy.source.python);
+	cr_expect_not(copy.source.vcs_commit);
+	cr_expect_eq(copy.stop_timeout_us, 30000000000);
+	cr_assert_eq(copy.n_attrs, 2);
+	cr_expect_str_eq(copy.attrs[1].name, "label");
+	cr_expect_str_eq(copy.attrs[1].text, "a\tb\n");
+}
+
+Test(job, what_a_job_does_not_have_it_has_not_afterwards)
+{
+	char *argv[] = { (char[]){ "x" }, NULL };
+	struct job job = sample(argv);
+	_cleanup_(job_done) struct job copy = JOB_INIT;
+
+	pass_on(&job, &copy);
+	cr_expect_null(copy.opref);
+	cr_expect_null(copy.source.root);
+	cr_expect_eq(copy.n_attrs, 0);
+	cr_expect_null(copy.envp[0]);
+}
+
+Test(job, any_byte_survives)
+{
+	char word[256];
+	char *argv[] = { word, NULL };
+	struct job job = sample(argv);
+	_cleanup_(job_done) struct job copy = JOB_INIT;
+
+	for (int i = 0; i < 255; i++)
+		word[i] = (char)(i + 1);
+	word[255] = '\0';
+	pass_on(&job, &copy);
+	cr_expect_str_eq(copy.argv[0], word);
+}
+
+Test(job, a_variable_is_found_by_its_whole_name)
+{
+	char *envp[] = { (char[]){ "PATHS=1" }, (char[]){ "PATH=2" }, NULL };
+	struct job job = { .envp = envp };
+
+	cr_expect_str_eq(job_getenv(&job, "PATH"), "2");
+	cr_expect_null(job_getenv(&job, "PAT"));
+	cr_expect_null(job_getenv(&(struct job){ 0 }, "PATH"));
+}
+
+static void expect_no_job(const char *text)
+{
+	struct job job = JOB_INIT;
+
+	cr_expect_eq(job_parse(str_from(text), &job), -EBADMSG, "%s", text);
+	cr_expect_null(job.id, "%s", text);
+}
+
+#define REST                                                                             \
+	"\"new\":false,\"opref\":null,\"envp\":[],\"source\":{\"root\":null},"           \
+	"\"stop_timeout_us\":0"
+
+Test(job, what_is_no_job_is_refused)
+{
+	expect_no_job("");
+	expect_no_job("[]");
+	expect_no_job("{}");
+	expect_no_job("{\"id\":\"x\",\"argv\":[],\"attrs\":[]," REST "}");
+	expect_no_job("{\"id\":\"x\",\"argv\":[\"\"],\"attrs\":[]," REST "}");
+	expect_no_job("{\"id\":\"x\",\"argv\":[1],\"attrs\":[]," REST "}");
+	expect_no_job("{\"id\":\"x\",\"argv\":[\"\\u0100\"],\"attrs\":[]," REST "}");
+	expect_no_job("{\"id\":\"x\",\"argv\":[\"a\"],\"attrs\":[[\"x\"]]," REST "}");
+	expect_no_job("{\"id\":\"x\",\"argv\":[\"a\"]," REST "}");
+}
+
+Test(job, nothing_leads_out_of_the_home)
+{
+	expect_no_job("{\"id\":\"..\",\"argv\":[\"a\"],\"attrs\":[]," REST "}");
+	expect_no_job("{\"id\":\"a/b\",\"argv\":[\"a\"],\"attrs\":[]," REST "}");
+	expect_no_job("{\"id\":\"\",\"argv\":[\"a\"],\"attrs\":[]," REST "}");
+	expect_no_job("{\"id\":\"x\",\"argv\":[\"a\"],\"attrs\":[[\"../x\",\"\"]]," REST
+		      "}");
+}
+
+Test(job, an_answer_comes_through)
+{
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
+
+	cr_assert_eq(job_format_answer(-ENOSPC, STR("no \"room\" for \xff"), &text), 0);
+	cr_expect_eq(job_parse_answer(strbuf_str(&text), &why), -ENOSPC);
+	cr_expect_str_eq(strbuf_cstr(&why), "no \"room\" for \xff");
+
+	strbuf_reset(&text);
+	strbuf_reset(&why);
+	cr_assert_eq(job_format_answer(0, STR(""), &text), 0);
+	cr_expect_eq(job_parse_answer(strbuf_str(&text), &why), 0);
+	cr_expect_eq(why.len, 0);
+}
+
+Test(job, no_answer_is_an_error)
+{
+	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
+
+	cr_expect_eq(job_parse_answer(STR(""), &why), -EIO);
+	cr_expect_str_eq(strbuf_cstr(&why),
+			 "the supervisor of the run ended without an answer");
+}

@@ -1,0 +1,309 @@
+/* Which Python, and what it is asked: the answer comes through the loop, or a reason. */
+#include "engine/python.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "expect.h"
+#include "patience.h"
+#include "scratch.h"
+
+static struct loop *loop;
+static struct python *python;
+static struct strbuf answered; /* the answer as JSON, or the sentence */
+static bool has_answer;
+
+static void begin(void)
+{
+	_cleanup_(strbuf_done) struct strbuf helper = STRBUF_INIT;
+
+	scratch_make();
+	strbuf_addf(&helper, "%s/python-flags.py", getenv("RUNFS_SCRIPTS"));
+	cr_assert_eq(loop_new(&loop), 0);
+	cr_assert_eq(python_new(loop, strbuf_cstr(&helper), &python), 0);
+	unsetenv("GUILD_PYTHON_EXE");
+	unsetenv("VIRTUAL_ENV");
+	unsetenv("CONDA_PREFIX");
+}
+
+static void end(void)
+{
+	python_free(python);
+	loop_free(loop);
+	strbuf_done(&answered);
+	scratch_remove();
+}
+
+TestSuite(python, .init = begin, .fini = end, .timeout = 120);
+
+static void set_path(const char *name, const char *path)
+{
+	_cleanup_free_ char *absolute = scratch_path(path);
+
+	setenv(name, absolute, 1);
+}
+
+static void expect_found_for(const char *requires, const char *path)
+{
+	_cleanup_(strbuf_done) struct strbuf found = STRBUF_INIT, why = STRBUF_INIT;
+	_cleanup_free_ char *absolute = scratch_path(path);
+
+	cr_expect_eq(python_find(python, str_from(requires), &found, &why), 0, "%s: %s",
+		     requires, strbuf_cstr(&why));
+	expect_text(strbuf_str(&found), absolute, path);
+}
+
+static void expect_found(const char *path)
+{
+	expect_found_for("", path);
+}
+
+static void put_pythons(const char *const *paths)
+{
+	for (; *paths; paths++)
+		scratch_put_program(*paths, "#!/bin/sh\n");
+}
+
+Test(python, it_is_guild_s_then_the_environment_s_then_path_s)
+{
+	put_pythons((const char *[]){ "bin/python3", "venv/bin/python", "own", NULL });
+	set_path("PATH", "bin");
+	expect_found("bin/python3");
+	set_path("VIRTUAL_ENV", "venv");
+	expect_found("venv/bin/python");
+	set_path("GUILD_PYTHON_EXE", "own");
+	expect_found("own");
+	setenv("GUILD_PYTHON_EXE", "", 1);
+	expect_found("venv/bin/python");
+	setenv("VIRTUAL_ENV", "", 1);
+	expect_found("bin/python3");
+	setenv("GUILD_PYTHON_EXE", "python3", 1);
+	expect_found("bin/python3");
+}
+
+Test(python, in_an_active_environment_it_is_the_python_of_path)
+{
+	put_pythons((const char *[]){ "bin/python", "bin/python3", "conda/bin/python",
+				      NULL });
+	set_path("PATH", "bin");
+	set_path("CONDA_PREFIX", "conda");
+	expect_found("bin/python");
+	scratch_delete("bin/python");
+	expect_found("conda/bin/python");
+	scratch_delete("conda/bin/python");
+	expect_found("bin/python3");
+}
+
+Test(python, a_project_s_own_environment_comes_before_python3)
+{
+	_cleanup_free_ char *project = scratch_path("project");
+
+	put_pythons((const char *[]){
+		"bin/python3", "project/venv/bin/python", "project/.venv/bin/python",
+		"project/env/bin/python", "active/bin/python", NULL });
+	set_path("PATH", "bin");
+	expect_found("bin/python3");
+	cr_assert_eq(python_set_project(python, project), 0);
+	expect_found("project/venv/bin/python");
+	scratch_delete("project/venv/bin/python");
+	expect_found("project/.venv/bin/python");
+	scratch_delete("project/.venv/bin/python");
+	expect_found("project/env/bin/python");
+	set_path("VIRTUAL_ENV", "active");
+	expect_found("active/bin/python");
+	unsetenv("VIRTUAL_ENV");
+	scratch_delete("project/env/bin/python");
+	scratch_put("project/env/bin/python", "is no program");
+	expect_found("bin/python3");
+}
+
+Test(python, one_of_the_required_version_is_taken_from_the_same_directory)
+{
+	static const struct {
+		const char *requires, *path;
+	} rows[] = {
+		{ ">=3.8", "bin/python3" },
+		{ "3.10", "bin/python3" },
+		{ "3", "bin/python3" },
+		{ "==3.10", "bin/python3" },
+		{ ">3.10", "bin/python3.12" },
+		{ " >= 3.11 ", "bin/python3.12" },
+		{ ">=3.8,<3.10", "bin/python3.9" },
+		{ "3.9", "bin/python3.9" },
+		{ "==3.9.*", "bin/python3.9" },
+		{ "!=3.10", "bin/python3.12" },
+		{ "!=3.10,<=3.9", "bin/python3.9" },
+		{ "~=3.8", "bin/python3" },
+		{ "~=3.12.0", "bin/python3.12" },
+		{ "===3.9", "bin/python3.9" },
+		{ "<3.10", "bin/python3.9" },
+	};
+
+	put_pythons((const char *[]){ "bin/python3.9", "bin/python3.10", "bin/python3.12",
+				      "bin/python3.13-config", "other/python3.20",
+				      NULL });
+	scratch_put("bin/python3.14", "is no program");
+	scratch_put_link("bin/python3", "python3.10");
+	set_path("PATH", "bin");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		expect_found_for(rows[i].requires, rows[i].path);
+	}
+}
+
+Test(python, a_required_version_that_is_none_or_not_there_is_said)
+{
+	static const struct {
+		const char *requires;
+		int r;
+		const char *sentence;
+	} rows[] = {
+		{ ">=3.11", -ENOENT, "there is no Python >=3.11, as python-requires" },
+		{ "==3.9.1", -ENOENT, "GUILD_PYTHON_EXE" },
+		{ "python3", -EINVAL, "is no version: 'python3', but would be as" },
+		{ ">=", -EINVAL, "'>='" },
+		{ ",>=3.8", -EINVAL, "is no version" },
+		{ ">=3.*", -EINVAL, "is no version" },
+		{ "~=3", -EINVAL, "is no version" },
+		{ "3.", -EINVAL, "is no version" },
+		{ "3.9rc1", -EINVAL, "is no version" },
+		{ "3.1.1.1.1", -EINVAL, "is no version" },
+		{ "99999999999", -EINVAL, "is no version" },
+	};
+
+	put_pythons((const char *[]){ "bin/python3", "bin/python3.9", NULL });
+	set_path("PATH", "bin");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		_cleanup_(strbuf_done) struct strbuf found = STRBUF_INIT,
+						     why = STRBUF_INIT;
+
+		cr_expect_eq(python_find(python, str_from(rows[i].requires), &found,
+					 &why),
+			     rows[i].r, "%s", rows[i].requires);
+		expect_sentence(&why, rows[i].sentence, rows[i].requires);
+	}
+}
+
+Test(python, one_that_is_not_there_is_named)
+{
+	static const struct {
+		const char *name, *path;
+		int r;
+		const char *sentence;
+	} rows[] = {
+		{ "PATH", "none", -ENOENT, "'python3' is in no directory of PATH" },
+		{ "GUILD_PYTHON_EXE", "plain", -EACCES, "/plain' is not executable" },
+	};
+
+	scratch_put("plain", "");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
+		struct python_question *question = NULL;
+
+		set_path(rows[i].name, rows[i].path);
+		cr_expect_eq(python_ask(python, "/x.py", NULL, NULL, NULL, NULL,
+					&question, &why),
+			     rows[i].r);
+		expect_sentence(&why, rows[i].sentence, rows[i].name);
+	}
+}
+
+static void on_answer(void *userdata, const json_t *answer, const char *why)
+{
+	char *text = answer ? json_dumps(answer, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+
+	cr_expect_eq(userdata, loop);
+	cr_expect_eq(answer == NULL, why != NULL);
+	strbuf_adds(&answered, text ? text : why);
+	free(text);
+	has_answer = true;
+	loop_stop(loop);
+}
+
+static struct python_question *ask(const char *script)
+{
+	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
+	struct python_question *question = NULL;
+
+	cr_assert_eq(python_ask(python, script, NULL, NULL, on_answer, loop, &question,
+				&why),
+		     0, "%s", strbuf_cstr(&why));
+	cr_expect_not(has_answer, "before the loop ran");
+	return question;
+}
+
+/* A Python that is this shell script. */
+static void put_python(const char *script)
+{
+	scratch_put_program("python", script);
+	set_path("GUILD_PYTHON_EXE", "python");
+}
+
+Test(python, the_flags_of_a_script_are_told)
+{
+	_cleanup_free_ char *script = scratch_path("a b.py");
+
+	scratch_put("a b.py", "\"\"\"Does it.\"\"\"\nx = 1.5\ny = 'a'\n");
+	(void)ask(script);
+	run_patiently(loop);
+	expect_sentence(&answered, "\"dest\":\"globals\"", "dest");
+	expect_sentence(&answered, "\"description\":\"Does it.\"", "description");
+	expect_sentence(&answered, "\"name\":\"x\",\"split\":false", "x");
+	expect_sentence(&answered, "\"pip_freeze\":[", "packages");
+	expect_sentence(&answered, "\"error\":null", "error");
+}
+
+Test(python, it_is_asked_apart_from_the_user_s_environment)
+{
+	put_python("#!/bin/sh\n"
+		   "printf '[\"%s\", \"%s\", \"%s\", \"%s\"]' $1 $2 $4 $5\n"
+		   "cat; echo noise >&2\n");
+	(void)ask("/x.py");
+	run_patiently(loop);
+	expect_text(strbuf_str(&answered), "[\"-I\",\"-S\",\"--pip-freeze\",\"/x.py\"]",
+		    "");
+}
+
+Test(python, an_answer_that_is_none_gives_a_reason)
+{
+	static const struct {
+		const char *script, *why;
+	} rows[] = {
+		{ "#!/bin/sh\n", "no answer that makes sense" },
+		{ "#!/bin/sh\necho '{'\n", "no answer that makes sense" },
+		{ "#!/bin/sh\nkill -9 $$\n", "no answer that makes sense" },
+		{ "#!/bin/sh\nexec yes\n", "is too long" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		put_python(rows[i].script);
+		has_answer = false;
+		strbuf_reset(&answered);
+		(void)ask("/x.py");
+		run_patiently(loop);
+		expect_sentence(&answered, rows[i].why, rows[i].script);
+	}
+}
+
+Test(python, an_answer_in_pieces_is_whole)
+{
+	put_python("#!/bin/sh\nprintf '[1, '\nsleep .2\nprintf '2]'\n");
+	(void)ask("/x.py");
+	run_patiently(loop);
+	expect_text(strbuf_str(&answered), "[1,2]", "");
+}
+
+Test(python, who_has_cancelled_hears_nothing_and_nobody_works_on)
+{
+	_cleanup_(strbuf_done) struct strbuf script = STRBUF_INIT;
+
+	strbuf_addf(&script, "#!/bin/sh\nsleep .2; echo 1 > '%s/done'; echo 1\n",
+		    scratch);
+	put_python(strbuf_cstr(&script));
+	python_cancel(ask("/x.py"));
+	run_for(loop, 600000);
+	cr_expect_not(has_answer);
+	cr_expect_not(scratch_has("done"), "it was not killed");
+	python_cancel(NULL);
+}

@@ -1,0 +1,172 @@
+/* The steps of a record, and that each can be the last without a trace. */
+#include "engine/record.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engine/cleanup.h"
+#include "engine/file.h"
+#include "engine/lock.h"
+#include "supervised.h"
+
+#define GUILD "runs/" RUN_ID "/.guild"
+#define BUILD "cache/runfs/new/" RUN_ID
+
+static struct job job;
+
+static void make_old_run(void)
+{
+	home_make();
+	cr_assert_eq(file_make_dirs(home_fd, GUILD "/attrs", 0755), 0);
+	run_write(".guild/attrs/flags", "x: 1\n");
+	run_write(".guild/attrs/exit_status", "0\n");
+	run_write(".guild/opref", "old");
+	run_write(".guild/output", "old\n");
+	run_write("a.py", "old\n");
+	job_init(&job, false, "true");
+	cr_assert_eq(job_add_attr(&job, "flags", STR("x: 2\n")), 0);
+}
+
+static void remove_all(void)
+{
+	job_done(&job);
+	home_remove();
+}
+
+TestSuite(record, .init = make_old_run, .fini = remove_all);
+
+static void add_source(void)
+{
+	int fd;
+
+	cr_assert_gt(asprintf(&job.source.root, "%s/project", home_path), 0);
+	cr_assert_eq(mkdirat(home_fd, "project", 0755), 0);
+	fd = openat(home_fd, "project/a.py", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	cr_assert_eq(file_write_fd(fd, STR("new\n")), 0);
+	close_fd(fd);
+}
+
+static void prepare(struct record *record)
+{
+	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
+
+	cr_assert_eq(record_begin(record, &job, home_fd,
+				  job.is_new ? -1 : run_open_guild(), &why),
+		     0, "%s", strbuf_cstr(&why));
+	cr_assert_eq(record_prepare(record, &why), 0, "%s", strbuf_cstr(&why));
+}
+
+static void expect_as_before(void)
+{
+	expect_file(".guild/attrs/flags", "x: 1\n");
+	expect_file(".guild/attrs/exit_status", "0\n");
+	expect_file(".guild/opref", "old");
+	expect_file(".guild/output", "old\n");
+	expect_file("a.py", "old\n");
+	cr_expect_not(run_has(".guild/manifest"));
+	cr_expect_not(run_has(".guild/output.index"));
+	cr_expect_not(run_has(".guild/LOCK"));
+	cr_expect_not(run_has(".guild/attrs.new"));
+	cr_expect_not(run_has(".guild/source.new"));
+}
+
+Test(record, until_the_commit_nothing_is_seen)
+{
+	_cleanup_(record_done) struct record record = RECORD_INIT;
+
+	add_source();
+	prepare(&record);
+	expect_file(".guild/attrs/flags", "x: 1\n");
+	expect_file(".guild/output", "old\n");
+	expect_file("a.py", "old\n");
+	record_done(&record);
+	expect_as_before();
+}
+
+Test(record, a_commit_that_fails_is_taken_back)
+{
+	_cleanup_(record_done) struct record record = RECORD_INIT;
+	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
+
+	add_source();
+	cr_assert_eq(mkdirat(home_fd, GUILD "/PENDING", 0755), 0);
+	prepare(&record);
+	cr_expect_eq(record_commit(&record, &why), -EISDIR);
+	cr_expect_str_eq(strbuf_cstr(&why),
+			 "cannot replace STAGED and PENDING: Is a directory");
+	expect_file("a.py", "new\n");
+	record_done(&record);
+	expect_as_before();
+}
+
+Test(record, after_the_commit_all_is_new)
+{
+	_cleanup_(record_done) struct record record = RECORD_INIT;
+	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
+	_cleanup_close_ int guild_fd = run_open_guild();
+	pid_t pid;
+
+	add_source();
+	prepare(&record);
+	cr_assert_eq(record_commit(&record, &why), 0);
+	record_settle(&record);
+	record_clear(&record);
+	expect_file(".guild/attrs/flags", "x: 2\n");
+	cr_expect_not(run_has(".guild/attrs/exit_status"));
+	expect_file(".guild/opref", "script:/p '' '' x.sh");
+	expect_file(".guild/output", "");
+	expect_file("a.py", "new\n");
+	cr_expect_eq(lock_holder(guild_fd, &pid), 1);
+
+	cr_expect_eq(record_end(&record, -15), 0);
+	record_close(&record);
+	expect_file(".guild/attrs/exit_status", "-15\n");
+	cr_expect_eq(lock_holder(guild_fd, &pid), 0);
+}
+
+Test(record, a_new_run_is_made_where_others_see_that_it_is_no_garbage)
+{
+	_cleanup_(record_done) struct record record = RECORD_INIT;
+	_cleanup_(record_done) struct record second = RECORD_INIT;
+	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
+	_cleanup_close_ int guild_fd = -1;
+
+	job.is_new = true;
+	prepare(&record);
+	guild_fd = file_open_dir(home_fd, BUILD "/.guild");
+	cr_assert_geq(guild_fd, 0);
+	cr_expect_eq(lock_try(guild_fd), -EBUSY);
+	cr_expect_eq(record_begin(&second, &job, home_fd, -1, &why), -EBUSY);
+	record_done(&second);
+	cr_expect_eq(faccessat(home_fd, BUILD "/.guild/LOCK", F_OK, 0), 0);
+	record_done(&record);
+	cr_expect_eq(faccessat(home_fd, BUILD, F_OK, 0), -1);
+	expect_as_before();
+}
+
+Test(record, garbage_of_the_same_name_is_no_part_of_a_new_run)
+{
+	_cleanup_(record_done) struct record record = RECORD_INIT;
+
+	cr_assert_eq(file_make_dirs(home_fd, BUILD "/.guild/attrs", 0755), 0);
+	cr_assert_eq(file_make_dirs(home_fd, BUILD "/garbage", 0755), 0);
+	job.is_new = true;
+	prepare(&record);
+	cr_expect_eq(faccessat(home_fd, BUILD "/garbage", F_OK, 0), -1);
+}
+
+Test(record, an_exchange_that_was_interrupted_is_completed)
+{
+	_cleanup_(record_done) struct record record = RECORD_INIT;
+
+	/* As durable_exchange() leaves it where it must rename three times. */
+	cr_assert_eq(renameat(home_fd, GUILD "/attrs", home_fd, GUILD "/attrs.old"), 0);
+	run_write(".guild/output.old", "older\n");
+	prepare(&record);
+	expect_file(".guild/attrs/flags", "x: 1\n");
+	cr_expect_not(run_has(".guild/attrs.old"));
+	cr_expect_not(run_has(".guild/output.old"));
+}
