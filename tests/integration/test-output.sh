@@ -86,7 +86,7 @@ tell "$id" 'printf "no end"'
 wait_for grep -q 'no end' "$output" # or dd could go without it
 exec {beyond}< <(exec dd if="$run/output" bs=1 skip=1000 status=none)
 wait_for is_waiting $!
-is_waiting "$wc_pid"
+wait_for is_waiting "$wc_pid" # what was printed woke it, too
 tell "$id" 'exit 0'
 expect_result "$id" "completed 0"
 for fd in "$polled" "$selected" "$epolled" "$edge"; do
