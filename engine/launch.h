@@ -1,10 +1,10 @@
 /*
- * Starts runs, new ones and old ones again: the decision, the job, the supervisor.
+ * Starts runs, new ones and old ones again: a decision (engine/decide.h), made a job, and
+ * handed to a supervisor (engine/spawn.h).
  *
- * A decision reads the disk and changes nothing, so a request can be judged as often as
- * its writer writes. To carry one out, take the run's transition lock first (so that of
- * two mounts, or two writers, one decides), decide again, and hand the lock on to the
- * supervisor with the job. The supervisor records the start; the answer comes through
+ * To carry a request out, the run's transition lock is taken first (so that of two
+ * mounts, or two writers, one decides), it is decided again, and the lock is handed on to
+ * the supervisor with the job. The supervisor records the start; the answer comes through
  * the loop.
  */
 #pragma once
@@ -39,8 +39,7 @@ DEFINE_CLEANUP(struct launcher, launcher_free);
 
 /*
  * Judges @text, all that was written so far: 0, or -errno with a sentence when it can't
- * be carried out. Errors are those of section 3 of the interface: EINVAL, EBUSY (the run
- * is alive), ENOENT (run, command or project gone), EACCES, E2BIG.
+ * be carried out, as decide_restart(); -ENOENT also when the run is gone.
  */
 int launch_check_restart(struct launcher *launcher, const char *id, struct str text,
 			 struct strbuf *ret_why);
