@@ -33,6 +33,16 @@ static bool is_imported(const struct guild_reader *reader, struct str name)
 	return value_get(&reader->flags, name.data) != NULL;
 }
 
+bool guild_reader_imports(const struct guild_reader *reader)
+{
+	const struct value *import = value_get(reader->place->body, "flags-import");
+
+	if (!import || import->type == VALUE_NULL)
+		return reader->flags.type == VALUE_MAP && reader->flags.map.n_pairs > 0;
+	return imports_all(import) || import->type == VALUE_STRING ||
+	       (import->type == VALUE_LIST && import->list.n_items > 0);
+}
+
 static const struct value *imported(const struct guild_reader *reader, const char *name)
 {
 	return reader->script ? value_get(reader->script->flags, name) : NULL;

@@ -40,6 +40,19 @@ struct guild_op_place {
 	const struct value *body;
 };
 
+/* What a `main` runs; all but the path may be NULL. */
+struct guildfile_main {
+	char *path;    /* of its script, absolute; NULL: there is no main */
+	char *package; /* that it is in, as `a` for the module a.b */
+	char *dest;    /* what `flags-dest` says */
+	char **args;   /* that come before the flags */
+	bool no_flags; /* `flags-import` wants none */
+};
+
+#define GUILDFILE_MAIN_INIT ((struct guildfile_main){ 0 })
+
+void guildfile_main_done(struct guildfile_main *main);
+
 /*
  * What Python says of the script of a `main`: how it takes its flags, and a map of them
  * with the attributes of guild.yml. Both borrowed.

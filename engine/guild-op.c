@@ -9,6 +9,15 @@
 #include "engine/guild-reader.h"
 #include "engine/strv.h"
 
+void guildfile_main_done(struct guildfile_main *main)
+{
+	free(main->path);
+	free(main->package);
+	free(main->dest);
+	strv_free(main->args);
+	*main = GUILDFILE_MAIN_INIT;
+}
+
 int guild_op_full_name(const struct guild_op_place *place, struct strbuf *ret)
 {
 	if (place->model->item->name[0])
@@ -20,6 +29,7 @@ static void reader_done(struct guild_reader *reader)
 {
 	operation_unref(reader->operation);
 	definition_done(&reader->definition);
+	guildfile_main_done(&reader->main);
 	value_done(&reader->flags);
 	strbuf_done(&reader->problem);
 	strbuf_done(&reader->remarks);
@@ -43,19 +53,54 @@ void guild_reader_note(struct guild_reader *reader, const struct value *where,
 }
 
 /* What `main` names as a file of the project: a.b and a/b are a/b.py. */
-static int add_script(const struct guild_reader *reader, struct str module,
-		      struct strbuf *ret)
+static int set_script(struct guild_reader *reader, struct str module)
 {
-	strbuf_addf(ret, "%s/", reader->place->project);
-	if (str_ends(module, ".py"))
-		module.len -= strlen(".py");
+	_cleanup_(strbuf_done) struct strbuf path = STRBUF_INIT;
+
+	strbuf_addf(&path, "%s/", reader->place->project);
 	for (size_t i = 0; i < module.len; i++)
-		strbuf_addc(ret, module.data[i] == '.' ? '/' : module.data[i]);
-	return strbuf_adds(ret, ".py");
+		strbuf_addc(&path, module.data[i] == '.' ? '/' : module.data[i]);
+	strbuf_adds(&path, ".py");
+	free(reader->main.path);
+	reader->main.path = strbuf_take(&path);
+	return reader->main.path ? 0 : -ENOMEM;
 }
 
-static int read_main(struct guild_reader *reader, struct str main,
-		     struct strbuf *ret_script)
+/* The package of a/b.c.d is b.c, which is looked for in a. */
+static int set_package(struct guild_reader *reader, struct str module)
+{
+	const char *slash = memrchr(module.data, '/', module.len);
+	const char *dot;
+
+	if (slash) {
+		module.len -= (size_t)(slash + 1 - module.data);
+		module.data = slash + 1;
+	}
+	dot = memrchr(module.data, '.', module.len);
+	if (!dot || dot == module.data)
+		return 0;
+	free(reader->main.package);
+	reader->main.package =
+		str_dup((struct str){ module.data, (size_t)(dot - module.data) });
+	return reader->main.package ? 0 : -ENOMEM;
+}
+
+static int set_main(struct guild_reader *reader, char *const *words)
+{
+	struct str module = str_from(words[0]);
+	int r;
+
+	if (str_ends(module, ".py"))
+		module.len -= strlen(".py");
+	r = set_script(reader, module);
+	if (r == 0)
+		r = set_package(reader, module);
+	for (char *const *arg = words + 1; r == 0 && *arg; arg++)
+		r = strv_append(&reader->main.args, str_from(*arg));
+	return r;
+}
+
+static int read_main(struct guild_reader *reader, struct str main)
 {
 	_cleanup_(strv_freep) char **words = NULL;
 	int r;
@@ -75,7 +120,7 @@ static int read_main(struct guild_reader *reader, struct str main,
 		r = definition_add_word(&reader->definition, STR("--"));
 	if (r == 0)
 		r = definition_add_flag_args(&reader->definition);
-	return r < 0 ? r : add_script(reader, str_from(words[0]), ret_script);
+	return r < 0 ? r : set_main(reader, words);
 }
 
 static int add_exec_word(struct guild_reader *reader, struct str word)
@@ -125,7 +170,7 @@ static int default_main(struct guild_reader *reader, struct strbuf *ret)
 	return strbuf_error(ret);
 }
 
-static int read_command(struct guild_reader *reader, struct strbuf *ret_script)
+static int read_command(struct guild_reader *reader)
 {
 	const struct value *exec = value_get(reader->place->body, "exec");
 	const struct value *main = value_get(reader->place->body, "main");
@@ -134,12 +179,12 @@ static int read_command(struct guild_reader *reader, struct strbuf *ret_script)
 	if (exec)
 		return read_exec(reader, exec);
 	if (reader->place->body->type == VALUE_STRING)
-		return read_main(reader, value_str(reader->place->body), ret_script);
+		return read_main(reader, value_str(reader->place->body));
 	if (main)
-		return read_main(reader, value_str(main), ret_script);
+		return read_main(reader, value_str(main));
 	if (default_main(reader, &name) < 0)
 		return -ENOMEM;
-	return read_main(reader, strbuf_str(&name), ret_script);
+	return read_main(reader, strbuf_str(&name));
 }
 
 static int set_names(struct guild_reader *reader)
@@ -195,13 +240,25 @@ static int read_mistake(struct guild_reader *reader)
 		       : 0;
 }
 
-static int read_body(struct guild_reader *reader, struct strbuf *ret_script)
+/* What Python is to be asked of the script. */
+static int set_wanted(struct guild_reader *reader)
+{
+	struct str dest = reader->definition.flags_dest;
+
+	if (!reader->main.path)
+		return 0;
+	reader->main.no_flags = !guild_reader_imports(reader);
+	reader->main.dest = dest.len > 0 ? str_dup(dest) : NULL;
+	return dest.len > 0 && !reader->main.dest ? -ENOMEM : 0;
+}
+
+static int read_body(struct guild_reader *reader)
 {
 	const struct value *body = reader->place->body;
 	const struct value *sourcecode =
 		value_get(&reader->place->model->data, "sourcecode");
 	struct value key = VALUE_INIT;
-	int r = read_command(reader, ret_script);
+	int r = read_command(reader);
 
 	if (body->type != VALUE_MAP && body->type != VALUE_STRING &&
 	    body->type != VALUE_NULL)
@@ -221,6 +278,8 @@ static int read_body(struct guild_reader *reader, struct strbuf *ret_script)
 	}
 	if (r == 0)
 		r = guild_reader_flags(reader);
+	if (r == 0)
+		r = set_wanted(reader);
 	if (reader->definition.flags_dest.len == 0 && reader->script)
 		reader->definition.flags_dest = reader->script->flags_dest;
 	return r;
@@ -250,7 +309,7 @@ static int finish(struct guild_reader *reader, struct operation **ret)
 
 int guild_op_read(const struct guild_op_place *place,
 		  const struct guildfile_script *script, struct operation **ret,
-		  struct strbuf *ret_script)
+		  struct guildfile_main *ret_main)
 {
 	_cleanup_(reader_done) struct guild_reader reader = {
 		.place = place,
@@ -266,6 +325,12 @@ int guild_op_read(const struct guild_op_place *place,
 	if (r == 0)
 		r = read_mistake(&reader);
 	if (r == 0)
-		r = read_body(&reader, ret_script);
-	return r < 0 ? r : finish(&reader, ret);
+		r = read_body(&reader);
+	if (r == 0)
+		r = finish(&reader, ret);
+	if (r < 0)
+		return r;
+	*ret_main = reader.main;
+	reader.main = GUILDFILE_MAIN_INIT;
+	return 0;
 }

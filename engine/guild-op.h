@@ -15,4 +15,4 @@ int guild_op_full_name(const struct guild_op_place *place, struct strbuf *ret);
 /* As guildfile_operation(). */
 int guild_op_read(const struct guild_op_place *place,
 		  const struct guildfile_script *script, struct operation **ret,
-		  struct strbuf *ret_script);
+		  struct guildfile_main *ret_main);

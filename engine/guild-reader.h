@@ -11,9 +11,10 @@ struct guild_reader {
 	const struct guildfile_script *script; /* NULL: not known */
 	struct operation *operation;
 	struct definition definition;
-	struct value flags;    /* `flags:` with what it includes */
-	struct strbuf problem; /* the first mistake, which keeps it from running */
-	struct strbuf remarks; /* lines of help */
+	struct guildfile_main main; /* what it runs, where it is a `main` */
+	struct value flags;	    /* `flags:` with what it includes */
+	struct strbuf problem;	    /* the first mistake, which keeps it from running */
+	struct strbuf remarks;	    /* lines of help */
 };
 
 /* Notes the first mistake, with the line of @where. */
@@ -22,6 +23,9 @@ void guild_reader_note(struct guild_reader *reader, const struct value *where,
 
 /* Reads `flags:`, and what is imported from the script. 0 or -ENOMEM. */
 int guild_reader_flags(struct guild_reader *reader);
+
+/* Does `flags-import` want any flag of the script? */
+bool guild_reader_imports(const struct guild_reader *reader);
 
 /*
  * Reads the key @name of the operation, any but main, exec and those of flags. 0 or

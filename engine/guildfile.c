@@ -190,12 +190,12 @@ bool guildfile_has(const struct guildfile *guildfile, const char *name)
 
 int guildfile_operation(const struct guildfile *guildfile, const char *name,
 			const struct guildfile_script *script, struct operation **ret,
-			struct strbuf *ret_script)
+			struct guildfile_main *ret_main)
 {
 	struct search search = { .name = name };
 	int r = each_operation(guildfile, match_name, &search);
 
 	if (r <= 0)
 		return r < 0 ? r : -ENOENT;
-	return guild_op_read(&search.place, script, ret, ret_script);
+	return guild_op_read(&search.place, script, ret, ret_main);
 }

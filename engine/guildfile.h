@@ -28,9 +28,9 @@ int guildfile_names(const struct guildfile *guildfile, char ***names);
 bool guildfile_has(const struct guildfile *guildfile, const char *name);
 
 /*
- * The operation @name. 0, -ENOENT, -ENOMEM. For a `main`, the path of its script in the
- * project is put in @ret_script: call again with what Python says of it.
+ * The operation @name. 0, -ENOENT, -ENOMEM. For a `main`, what it runs is put in
+ * @ret_main: call again with what Python says of it.
  */
 int guildfile_operation(const struct guildfile *guildfile, const char *name,
 			const struct guildfile_script *script, struct operation **ret,
-			struct strbuf *ret_script);
+			struct guildfile_main *ret_main);

@@ -291,14 +291,16 @@ static int script_operation(struct project *project, const char *name,
 {
 	_cleanup_(operation_unrefp) struct operation *operation = operation_new();
 	_cleanup_(definition_done) struct definition definition = DEFINITION_INIT;
+	struct script_use use = { 0 };
 	const struct script *script;
 	int r;
 
 	if (!operation)
 		return -ENOMEM;
 	r = set_script_names(project, name, operation);
+	use.path = operation->opspec;
 	if (r == 0 && kind == FILE_PYTHON)
-		r = scripts_ask(project->scripts, operation->opspec, st, &script);
+		r = scripts_ask(project->scripts, &use, st, &script);
 	if (r == 0 && kind == FILE_PYTHON)
 		r = define_python(script, name, operation, &definition);
 	else if (r == 0)
@@ -311,24 +313,53 @@ static int script_operation(struct project *project, const char *name,
 	return 0;
 }
 
-/* An operation of guild.yml, with what Python says of the script at @path. */
-static int define_with_script(struct project *project, const struct guildfile *guildfile,
-			      const char *name, const char *path, const struct stat *st,
-			      struct operation **ret)
+/* That flags are lacking is to be seen, though those of guild.yml can be given. */
+static int remark_problem(const struct script *script, const char *path, bool no_flags,
+			  struct operation *operation)
 {
-	_cleanup_(strbuf_done) struct strbuf ignored = STRBUF_INIT;
+	_cleanup_free_ char *problem = no_flags ? NULL : script_problem(script, path);
+	_cleanup_(strbuf_done) struct strbuf remarks = STRBUF_INIT;
+
+	if (!problem)
+		return 0;
+	strbuf_addf(&remarks, "cannot import flags from %s\n", problem);
+	strbuf_adds(&remarks, operation->remarks ? operation->remarks : "");
+	free(operation->remarks);
+	operation->remarks = strbuf_take(&remarks);
+	return operation->remarks ? 0 : -ENOMEM;
+}
+
+/* An operation of guild.yml, with what Python says of the script that it runs. */
+static int define_with_script(struct project *project, const struct guildfile *guildfile,
+			      const struct guildfile_main *main, const char *name,
+			      const struct stat *st, struct operation **ret)
+{
+	_cleanup_(guildfile_main_done) struct guildfile_main ignored =
+		GUILDFILE_MAIN_INIT;
 	_cleanup_(value_done) struct value flags = VALUE_INIT;
+	const struct value *requires = value_get(&(*ret)->attr, "python-requires");
+	struct script_use use = {
+		.path = main->path,
+		.dest = main->dest,
+		.package = main->package,
+		.requires = requires ? value_str(requires).data : NULL,
+		.args = main->args,
+		.no_flags = main->no_flags,
+	};
 	struct guildfile_script known;
 	const struct script *script;
-	int r = scripts_ask(project->scripts, path, st, &script);
+	int r = scripts_ask(project->scripts, &use, st, &script);
 
 	if (r < 0)
 		return r;
+	operation_unref(take_ptr(*ret));
 	known.flags_dest = str_from(script_dest(script));
 	known.flags = &flags;
 	r = script_flags(script, &flags);
 	if (r == 0)
 		r = guildfile_operation(guildfile, name, &known, ret, &ignored);
+	if (r == 0)
+		r = remark_problem(script, main->path, main->no_flags, *ret);
 	return r < 0 ? r : describe(*ret, script);
 }
 
@@ -336,19 +367,17 @@ static int defined_operation(struct project *project, const struct guildfile *gu
 			     const char *name, struct operation **ret)
 {
 	_cleanup_(operation_unrefp) struct operation *operation = NULL;
-	_cleanup_(strbuf_done) struct strbuf path = STRBUF_INIT;
+	_cleanup_(guildfile_main_done) struct guildfile_main main = GUILDFILE_MAIN_INIT;
 	_cleanup_close_ int fd = -1;
 	struct stat st;
 	int r;
 
-	r = guildfile_operation(guildfile, name, NULL, &operation, &path);
+	r = guildfile_operation(guildfile, name, NULL, &operation, &main);
 	if (r < 0)
 		return r;
-	fd = path.len > 0 ? path_open(AT_FDCWD, strbuf_cstr(&path)) : -1;
+	fd = main.path ? path_open(AT_FDCWD, main.path) : -1;
 	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
-		operation_unref(take_ptr(operation));
-		r = define_with_script(project, guildfile, name, strbuf_cstr(&path), &st,
-				       &operation);
+		r = define_with_script(project, guildfile, &main, name, &st, &operation);
 		if (r < 0)
 			return r;
 	}

@@ -5,13 +5,13 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #include "engine/interpreter.h"
+#include "engine/strv.h"
 
 #define ANSWER_MAX_LEN	  (16u << 20)
 #define ANSWER_TIMEOUT_US 30000000 /* a script on a file system that hangs */
@@ -146,46 +146,56 @@ static void on_timeout(void *userdata, uint32_t events)
 	finish(question, "Python took too long to read the script's flags");
 }
 
-/* What is run: the helper, and what it is told. */
-struct helper_call {
-	const char *exe;
-	const char *flags_helper, *options_helper;
-	const char *script, *dest, *root;
-};
-
-/* Fills in at most 10 words. */
-static void fill_argv(const struct helper_call *call, const char **argv)
+static int add_word(char ***argv, const char *word)
 {
-	*argv++ = call->exe;
-	if (call->dest) {
-		*argv++ = call->options_helper;
-		*argv++ = "--dest";
-		*argv++ = call->dest;
-		if (call->root) {
-			*argv++ = "--root";
-			*argv++ = call->root;
-		}
-	} else {
-		/* Nothing of the user's environment can change what this one does. */
-		*argv++ = "-I";
-		*argv++ = "-S";
-		*argv++ = call->flags_helper;
-		*argv++ = "--pip-freeze";
-	}
-	*argv++ = call->script;
-	*argv = NULL;
+	return strv_append(argv, str_from(word));
 }
 
-static int spawn(struct python_question *question, const struct helper_call *call,
-		 int answer_fd)
+static int add_option(char ***argv, const char *name, const char *value)
 {
-	const char *argv[10];
+	int r = value && value[0] ? add_word(argv, name) : 0;
+
+	return r == 0 && value && value[0] ? add_word(argv, value) : r;
+}
+
+/* What is run: the helper, and what it is told. */
+static int build_argv(const struct python *python, const char *exe,
+		      const struct python_call *call, char ***argv)
+{
+	int r = add_word(argv, exe);
+
+	if (r == 0 && call->run) {
+		r = add_word(argv, python->options_helper);
+	} else if (r == 0) {
+		/* Nothing of the user's environment can change what this one does. */
+		r = add_word(argv, "-I");
+		if (r == 0)
+			r = add_word(argv, "-S");
+		if (r == 0)
+			r = add_word(argv, python->flags_helper);
+		if (r == 0)
+			r = add_word(argv, "--pip-freeze");
+	}
+	if (r == 0)
+		r = add_option(argv, "--dest", call->dest);
+	if (r == 0 && call->run)
+		r = add_option(argv, "--root", call->root);
+	if (r == 0 && call->run)
+		r = add_option(argv, "--package", call->package);
+	if (r == 0)
+		r = add_word(argv, call->script);
+	for (char *const *arg = call->args; r == 0 && call->run && arg && *arg; arg++)
+		r = add_word(argv, *arg);
+	return r;
+}
+
+static int spawn(struct python_question *question, char *const *argv, int answer_fd)
+{
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
 	sigset_t none;
 	int r;
 
-	fill_argv(call, argv);
 	sigemptyset(&none);
 	posix_spawnattr_init(&attr);
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
@@ -195,14 +205,13 @@ static int spawn(struct python_question *question, const struct helper_call *cal
 	posix_spawn_file_actions_adddup2(&actions, answer_fd, 1);
 	posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
 	posix_spawn_file_actions_addclosefrom_np(&actions, 3);
-	r = -posix_spawn(&question->pid, call->exe, &actions, &attr,
-			 (char *const *)(uintptr_t)argv, environ);
+	r = -posix_spawn(&question->pid, argv[0], &actions, &attr, argv, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attr);
 	return r;
 }
 
-static int start(struct python *python, const struct helper_call *call,
+static int start(struct python *python, char *const *argv,
 		 struct python_question *question)
 {
 	_cleanup_close_ int answer_fd = -1;
@@ -222,23 +231,20 @@ static int start(struct python *python, const struct helper_call *call,
 	if (r < 0)
 		return r;
 	loop_timer_set(question->timer, ANSWER_TIMEOUT_US);
-	return spawn(question, call, answer_fd);
+	return spawn(question, argv, answer_fd);
 }
 
-int python_ask(struct python *python, const char *script, const char *dest,
-	       const char *root, python_fn fn, void *userdata,
-	       struct python_question **ret, struct strbuf *ret_why)
+int python_ask(struct python *python, const struct python_call *call, python_fn fn,
+	       void *userdata, struct python_question **ret, struct strbuf *ret_why)
 {
 	_cleanup_(strbuf_done) struct strbuf exe = STRBUF_INIT;
-	struct helper_call call = { .flags_helper = python->flags_helper,
-				    .options_helper = python->options_helper,
-				    .script = script,
-				    .dest = dest,
-				    .root = root };
+	_cleanup_(strv_freep) char **argv = NULL;
 	struct python_question *question;
 	int r;
 
-	r = python_find(python, str_from(NULL), &exe, ret_why);
+	r = python_find(python, str_from(call->requires), &exe, ret_why);
+	if (r == 0)
+		r = build_argv(python, strbuf_cstr(&exe), call, &argv);
 	if (r < 0)
 		return r;
 	question = calloc(1, sizeof(*question));
@@ -247,8 +253,7 @@ int python_ask(struct python *python, const char *script, const char *dest,
 	question->fd = -1;
 	question->fn = fn;
 	question->userdata = userdata;
-	call.exe = strbuf_cstr(&exe);
-	r = start(python, &call, question);
+	r = start(python, argv, question);
 	if (r < 0) {
 		strbuf_addf(ret_why, "cannot start %s: %s", strbuf_cstr(&exe),
 			    strerror(-r));

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "engine/cleanup.h"
 #include "engine/loop.h"
@@ -32,12 +33,25 @@ int python_set_project(struct python *python, const char *project);
 int python_find(const struct python *python, struct str requires, struct strbuf *ret_path,
 		struct strbuf *ret_why);
 
+/* What is asked about a script. All but @script may be NULL. */
+struct python_call {
+	const char *script; /* an absolute path */
+	const char *dest; /* where its flags go, as flags-dest has it; NULL: it decides */
+	const char *requires; /* which version of Python is asked, as python-requires */
+	/*
+	 * Run it until it reads its command line, and say which options it takes; @dest
+	 * is args or args:click then. Otherwise nothing of it is executed.
+	 */
+	bool run;
+	const char *root;    /* a directory where it finds modules, too */
+	const char *package; /* that it is run in, as `a` for the module a.b */
+	char *const *args;   /* that come before its options, a subcommand say */
+};
+
 /*
- * Asks for the flags of @script, an absolute path: what stands in it, or with @dest (args
- * or args:click) what its parser has, seen from the directory @root (or NULL). The answer
- * comes through the loop, or never after python_cancel(). 0, or -errno with a sentence.
+ * Asks for the flags of a script. The answer comes through the loop, or never after
+ * python_cancel(). 0, or -errno with a sentence.
  */
-int python_ask(struct python *python, const char *script, const char *dest,
-	       const char *root, python_fn fn, void *userdata,
-	       struct python_question **ret, struct strbuf *ret_why);
+int python_ask(struct python *python, const struct python_call *call, python_fn fn,
+	       void *userdata, struct python_question **ret, struct strbuf *ret_why);
 void python_cancel(struct python_question *question);

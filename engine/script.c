@@ -7,6 +7,7 @@
 
 #include "engine/file.h"
 #include "engine/list.h"
+#include "engine/strv.h"
 #include "engine/value-text.h"
 #include "engine/yaml.h"
 
@@ -27,7 +28,9 @@ struct script {
 	char *why;
 	int error; /* a question that could not be asked; asked again at the next look */
 	struct file_stamp stamp;
-	char path[]; /* absolute */
+	char *path, *dest, *package, *requires; /* as in struct script_use */
+	char **args;
+	bool no_flags;
 };
 
 int scripts_new(struct python *python, const char *project, scripts_fn fn, void *userdata,
@@ -54,6 +57,11 @@ static void script_free(struct script *script)
 	python_cancel(script->question);
 	json_decref(script->answer);
 	free(script->why);
+	free(script->path);
+	free(script->dest);
+	free(script->package);
+	free(script->requires);
+	strv_free(script->args);
 	free(script);
 }
 
@@ -96,14 +104,34 @@ int script_error(const struct script *script)
 	return script->error < 0 ? script->error : -EINVAL;
 }
 
-/* Asks about flags, or with @dest about the options of a parser. */
-static void ask(struct script *script, const char *dest, python_fn fn)
+/* Is it one that takes its flags as arguments, by a parser? */
+static bool is_parser(const char *dest)
+{
+	return dest && str_starts(str_from(dest), "args");
+}
+
+/* Asks what stands in it, or (@run) which options its parser has. */
+static void ask(struct script *script, bool run, python_fn fn)
 {
 	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
 	const struct scripts *scripts = script->scripts;
+	struct python_call call = {
+		.script = script->path,
+		.dest = script->dest,
+		.requires = script->requires,
+		.run = run,
+		.root = scripts->project,
+		.package = script->package,
+		.args = script->args,
+	};
 
-	script->error = python_ask(scripts->python, script->path, dest, scripts->project,
-				   fn, script, &script->question, &why);
+	/* Whether it has a parser at all is what it says itself. */
+	if (!run && is_parser(script->dest))
+		call.dest = NULL;
+	if (run && !is_parser(script->dest))
+		call.dest = answer_text(script, "dest");
+	script->error =
+		python_ask(scripts->python, &call, fn, script, &script->question, &why);
 	if (script->error < 0) {
 		json_decref(script->answer);
 		script->answer = NULL;
@@ -140,44 +168,98 @@ static void on_answer(void *userdata, const json_t *answer, const char *why)
 	script->question = NULL;
 	script->answer = json_deep_copy(answer);
 	script->why = why ? strdup(why) : NULL;
-	if (script->answer && !json_is_object(json_object_get(script->answer, "error")) &&
-	    str_starts(str_from(script_dest(script)), "args")) {
-		ask(script, script_dest(script), on_options);
+	if (script->answer && !script->no_flags &&
+	    !json_is_object(json_object_get(script->answer, "error")) &&
+	    is_parser(answer_text(script, "dest"))) {
+		ask(script, true, on_options);
 		if (script->question)
 			return;
 	}
 	script->scripts->fn(script->scripts->userdata);
 }
 
-static struct script *find_script(struct scripts *scripts, const char *path)
+static bool is_same(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+static bool is_about(const struct script *script, const struct script_use *use)
+{
+	char *const *a = script->args, *const *b = use->args;
+
+	if (!is_same(script->path, use->path) || !is_same(script->dest, use->dest) ||
+	    !is_same(script->package, use->package) ||
+	    !is_same(script->requires, use->requires) ||
+	    script->no_flags != use->no_flags)
+		return false;
+	for (; a && *a && b && *b; a++, b++) {
+		if (strcmp(*a, *b) != 0)
+			return false;
+	}
+	return (!a || !*a) && (!b || !*b);
+}
+
+static struct script *find_script(struct scripts *scripts, const struct script_use *use)
 {
 	list_for_each (link, &scripts->list) {
 		struct script *script = list_entry(link, struct script, link);
 
-		if (strcmp(script->path, path) == 0)
+		if (is_about(script, use))
 			return script;
 	}
 	return NULL;
 }
 
-static struct script *script_new(struct scripts *scripts, const char *path,
+/* What is known of other uses of the script as it was before it changed. */
+static void drop_old(struct scripts *scripts, const struct script *than)
+{
+	list_for_each (link, &scripts->list) {
+		struct script *script = list_entry(link, struct script, link);
+
+		if (!script->question && strcmp(script->path, than->path) == 0 &&
+		    !file_stamp_equal(&script->stamp, &than->stamp))
+			script_free(script);
+	}
+}
+
+static int copy_text(const char *text, char **ret)
+{
+	*ret = text ? strdup(text) : NULL;
+	return text && !*ret ? -ENOMEM : 0;
+}
+
+static struct script *script_new(struct scripts *scripts, const struct script_use *use,
 				 const struct file_stamp *stamp)
 {
-	struct script *script = calloc(1, sizeof(*script) + strlen(path) + 1);
+	struct script *script = calloc(1, sizeof(*script));
+	int r;
 
 	if (!script)
 		return NULL;
 	script->scripts = scripts;
 	script->stamp = *stamp;
-	memcpy(script->path, path, strlen(path) + 1);
+	script->no_flags = use->no_flags;
 	list_append(&scripts->list, &script->link);
+	r = copy_text(use->path, &script->path);
+	if (r == 0)
+		r = copy_text(use->dest, &script->dest);
+	if (r == 0)
+		r = copy_text(use->package, &script->package);
+	if (r == 0)
+		r = copy_text(use->requires, &script->requires);
+	for (char *const *arg = use->args; r == 0 && arg && *arg; arg++)
+		r = strv_append(&script->args, str_from(*arg));
+	if (r < 0) {
+		script_free(script);
+		return NULL;
+	}
 	return script;
 }
 
-int scripts_ask(struct scripts *scripts, const char *path, const struct stat *st,
-		const struct script **ret)
+int scripts_ask(struct scripts *scripts, const struct script_use *use,
+		const struct stat *st, const struct script **ret)
 {
-	struct script *script = find_script(scripts, path);
+	struct script *script = find_script(scripts, use);
 	struct file_stamp stamp;
 
 	file_stamp_of(st, &stamp);
@@ -187,10 +269,11 @@ int scripts_ask(struct scripts *scripts, const char *path, const struct stat *st
 		script = NULL;
 	}
 	if (!script) {
-		script = script_new(scripts, path, &stamp);
+		script = script_new(scripts, use, &stamp);
 		if (!script)
 			return -ENOMEM;
-		ask(script, NULL, on_answer);
+		drop_old(scripts, script);
+		ask(script, false, on_answer);
 	}
 	*ret = script;
 	return script->question ? -EINPROGRESS : 0;
@@ -218,12 +301,41 @@ char *script_problem(const struct script *script, const char *name)
 	return strbuf_take(&problem);
 }
 
-/* A list is kept as text in words, as Guild has it, and split again when it is passed. */
-static int join_list(struct value *value)
+/* A word as a shell reads it; one in quotes of its own is not buried in more of them. */
+static int add_word(struct str word, struct strbuf *ret)
+{
+	bool plain = str_starts(word, "'");
+
+	for (size_t i = 0; i < word.len; i++)
+		plain = plain && !strchr("\"\\$`", word.data[i]);
+	if (!plain)
+		return strbuf_add_shell(ret, word);
+	strbuf_addc(ret, '"');
+	strbuf_addstr(ret, word);
+	return strbuf_addc(ret, '"');
+}
+
+/*
+ * A list is kept as text in words, as Guild has it, and split again when it is passed. A
+ * parser gets the words as they are; for a variable they are decoded, so that each says
+ * its type.
+ */
+static int join_list(struct value *value, bool typed)
 {
 	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
-	int r = value_encode_arg(value, NULL, &text);
+	int r = 0;
 
+	if (!typed)
+		r = value_encode_arg(value, NULL, &text);
+	for (size_t i = 0; r == 0 && typed && i < value->list.n_items; i++) {
+		_cleanup_(strbuf_done) struct strbuf word = STRBUF_INIT;
+
+		r = yaml_format_line(&value->list.items[i], YAML_QUOTE_NEEDED, &word);
+		if (r == 0 && i > 0)
+			r = strbuf_addc(&text, ' ');
+		if (r == 0)
+			r = add_word(strbuf_str(&word), &text);
+	}
 	if (r < 0)
 		return r;
 	value_done(value);
@@ -319,7 +431,7 @@ static int put_encoding(struct value *attrs, const json_t *pairs)
 }
 
 /* One flag of the helper's answer with the attributes of guild.yml. */
-static int attrs_of_flag(const json_t *flag, struct value *ret)
+static int attrs_of_flag(const json_t *flag, bool typed, struct value *ret)
 {
 	bool split = json_is_true(json_object_get(flag, "split"));
 	struct value default_value = VALUE_INIT;
@@ -332,7 +444,7 @@ static int attrs_of_flag(const json_t *flag, struct value *ret)
 	if (r == 0 && split && given && given->type == VALUE_LIST) {
 		r = value_copy(given, &default_value);
 		if (r == 0)
-			r = join_list(&default_value);
+			r = join_list(&default_value, typed);
 		if (r == 0)
 			r = value_put(ret, STR("default"), &default_value);
 		value_done(&default_value);
@@ -371,7 +483,7 @@ int script_flags(const struct script *script, struct value *ret)
 		const json_t *flag = json_array_get(flags, i);
 		_cleanup_(value_done) struct value attrs = VALUE_INIT;
 
-		r = attrs_of_flag(flag, &attrs);
+		r = attrs_of_flag(flag, !is_parser(script_dest(script)), &attrs);
 		if (r == 0)
 			r = value_put(ret,
 				      str_from(json_string_value(

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <sys/stat.h>
 
 #include "engine/cleanup.h"
@@ -23,13 +24,24 @@ int scripts_new(struct python *python, const char *project, scripts_fn fn, void 
 void scripts_free(struct scripts *scripts);
 DEFINE_CLEANUP(struct scripts, scripts_free);
 
+/* How an operation runs a script, and what it wants to know. All but @path may be NULL.
+ */
+struct script_use {
+	const char *path; /* absolute */
+	const char *dest; /* where its flags go, as flags-dest has it; NULL: it decides */
+	const char *package;  /* that it is run in, as `a` for the module a.b */
+	const char *requires; /* which Python, as python-requires has it */
+	char *const *args;    /* that come before its options, a subcommand say */
+	bool no_flags; /* its options are not wanted: it need not be run for them */
+};
+
 /*
- * What is known of the script at @path, an absolute one, which is as @st says: borrowed
- * until the next call. 0; -EINPROGRESS while Python is asked: scripts_fn will be called;
+ * What is known of the script that @use is about, which is as @st says: borrowed until
+ * the next call. 0; -EINPROGRESS while Python is asked: scripts_fn will be called;
  * -ENOMEM.
  */
-int scripts_ask(struct scripts *scripts, const char *path, const struct stat *st,
-		const struct script **ret);
+int scripts_ask(struct scripts *scripts, const struct script_use *use,
+		const struct stat *st, const struct script **ret);
 
 const char *
 script_dest(const struct script *script); /* flags-dest; "args" if not known */

@@ -42,19 +42,22 @@ static void check_operation(const struct guildfile *guildfile, const char *name)
 {
 	_cleanup_(operation_unrefp) struct operation *operation = NULL, *with = NULL;
 	const struct guildfile_script python = { .flags_dest = STR("globals") };
-	_cleanup_(strbuf_done) struct strbuf script = STRBUF_INIT, again = STRBUF_INIT;
+	_cleanup_(guildfile_main_done) struct guildfile_main main = GUILDFILE_MAIN_INIT;
+	_cleanup_(guildfile_main_done) struct guildfile_main main_again =
+		GUILDFILE_MAIN_INIT;
+	_cleanup_(strbuf_done) struct strbuf again = STRBUF_INIT;
 	const struct value *args;
 	int r;
 
 	assert(guildfile_has(guildfile, name));
-	r = guildfile_operation(guildfile, name, NULL, &operation, &script);
+	r = guildfile_operation(guildfile, name, NULL, &operation, &main);
 	assert(r == 0 && strcmp(operation->name, name) == 0);
 	r = operation_name_of_opref(str_from(operation->opref), &again);
 	assert(r == 0 && str_is(strbuf_str(&again), name));
 	args = value_get(value_get(&operation->attr, "op-cmd"), "cmd-args");
 	assert(args && args->type == VALUE_LIST);
 	assert(operation->problem || args->list.n_items > 0);
-	r = guildfile_operation(guildfile, name, &python, &with, &script);
+	r = guildfile_operation(guildfile, name, &python, &with, &main_again);
 	assert(r == 0 && (with->problem == NULL) == (operation->problem == NULL));
 }
 

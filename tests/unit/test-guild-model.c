@@ -14,12 +14,12 @@ static void describe(const char *name, struct strbuf *ret)
 {
 	_cleanup_(guildfile_freep) struct guildfile *guildfile = NULL;
 	_cleanup_(operation_unrefp) struct operation *operation = NULL;
-	_cleanup_(strbuf_done) struct strbuf script = STRBUF_INIT;
+	_cleanup_(guildfile_main_done) struct guildfile_main main = GUILDFILE_MAIN_INIT;
 	_cleanup_(flags_done) struct flags flags = FLAGS_INIT;
 	const struct value *args;
 
 	cr_assert_eq(guildfile_load(scratch, &guildfile), 0);
-	cr_assert_eq(guildfile_operation(guildfile, name, NULL, &operation, &script), 0,
+	cr_assert_eq(guildfile_operation(guildfile, name, NULL, &operation, &main), 0,
 		     "%s", name);
 	if (operation->problem) {
 		strbuf_adds(ret, operation->problem);

@@ -97,10 +97,11 @@ Test(guildfile, with_a_mistake_it_still_has_the_names_that_can_be_made_out)
 		expect_words(names, rows[i].names, rows[i].text);
 		for (size_t j = 0; j < strv_length(names); j++) {
 			_cleanup_(operation_unrefp) struct operation *operation = NULL;
-			_cleanup_(strbuf_done) struct strbuf script = STRBUF_INIT;
+			_cleanup_(guildfile_main_done) struct guildfile_main main =
+				GUILDFILE_MAIN_INIT;
 
 			cr_assert_eq(guildfile_operation(guildfile, names[j], NULL,
-							 &operation, &script),
+							 &operation, &main),
 				     0);
 			cr_expect_str_eq(operation->problem, mistake);
 			cr_expect_eq(operation->problem_error, -EINVAL);
@@ -147,13 +148,13 @@ Test(guildfile, its_operations_have_names_that_files_can_have)
 static struct operation *read_op(const struct guildfile *guildfile, const char *name,
 				 const char *expected_script)
 {
-	_cleanup_(strbuf_done) struct strbuf script = STRBUF_INIT;
+	_cleanup_(guildfile_main_done) struct guildfile_main main = GUILDFILE_MAIN_INIT;
 	struct operation *operation = NULL;
 	struct str path;
 
-	cr_assert_eq(guildfile_operation(guildfile, name, NULL, &operation, &script), 0,
+	cr_assert_eq(guildfile_operation(guildfile, name, NULL, &operation, &main), 0,
 		     "%s", name);
-	path = strbuf_str(&script);
+	path = str_from(main.path);
 	if (path.len > 0) {
 		cr_expect(str_starts(path, scratch));
 		path.data += strlen(scratch);
@@ -168,7 +169,7 @@ static struct operation *read_op(const struct guildfile *guildfile, const char *
 static struct operation *read_with(const struct guildfile *guildfile, const char *name,
 				   const char *flags_dest, const char *flags)
 {
-	_cleanup_(strbuf_done) struct strbuf path = STRBUF_INIT;
+	_cleanup_(guildfile_main_done) struct guildfile_main main = GUILDFILE_MAIN_INIT;
 	_cleanup_(value_done) struct value map = VALUE_INIT;
 	struct guildfile_script script = { .flags_dest = str_from(flags_dest) };
 	struct operation *operation = NULL;
@@ -177,7 +178,7 @@ static struct operation *read_with(const struct guildfile *guildfile, const char
 		value_of(flags, &map);
 		script.flags = &map;
 	}
-	cr_assert_eq(guildfile_operation(guildfile, name, &script, &operation, &path), 0);
+	cr_assert_eq(guildfile_operation(guildfile, name, &script, &operation, &main), 0);
 	return operation;
 }
 
@@ -365,10 +366,10 @@ Test(guildfile, what_is_not_understood_is_named_with_its_line)
 Test(guildfile, one_that_it_has_not_is_enoent)
 {
 	_cleanup_(guildfile_freep) struct guildfile *guildfile = load_text("a: x\n");
-	_cleanup_(strbuf_done) struct strbuf script = STRBUF_INIT;
+	_cleanup_(guildfile_main_done) struct guildfile_main main = GUILDFILE_MAIN_INIT;
 	struct operation *operation = NULL;
 
-	cr_expect_eq(guildfile_operation(guildfile, "b", NULL, &operation, &script),
+	cr_expect_eq(guildfile_operation(guildfile, "b", NULL, &operation, &main),
 		     -ENOENT);
 	cr_expect_null(operation);
 }

@@ -354,6 +354,127 @@ Test(project, the_script_of_a_defined_operation_says_where_flags_go)
 	}
 }
 
+/* What flags-dest says, and which flags are found there. */
+Test(project, a_destination_is_where_flags_are_read_from)
+{
+	static const struct {
+		const char *dest, *defaults;
+	} rows[] = {
+		{ "globals", "l='1 true \"''1''\"'\nx=1\n" },
+		{ "global:p", "a=2\nb.c=deep\n" },
+		{ "dict:p", "a=2\nb.c=deep\n" },
+		{ "namespace:n", "lr=0.1\n" },
+		{ "none", "" },
+	};
+
+	scratch_put("p/t.py", "import types\nx = 1\nl = [1, True, '1']\n"
+			      "p = {'a': 2, 'b': {'c': 'deep'}}\n"
+			      "n = types.SimpleNamespace(lr=0.1)\n");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		_cleanup_(operation_unrefp) struct operation *operation = NULL;
+		_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+
+		strbuf_addf(&text, "t: {flags-dest: '%s', flags-import: all, main: t}\n",
+			    rows[i].dest);
+		scratch_delete("p/guild.yml");
+		scratch_put("p/guild.yml", strbuf_cstr(&text));
+		operation = ask("t");
+		expect_defaults(operation, rows[i].defaults);
+		cr_expect_null(operation->remarks, "%s: %s", rows[i].dest,
+			       operation->remarks);
+	}
+}
+
+/* Each file is run as op-main.py would run it: in its package, with its arguments. */
+Test(project, options_are_found_in_the_place_where_main_runs)
+{
+	static const struct {
+		const char *main, *defaults;
+	} rows[] = {
+		{ "pkg.mod", "b=2\n" },
+		{ "sub/cmd train", "lr=0.5\n" },
+	};
+
+	scratch_put("p/pkg/__init__.py", "");
+	scratch_put("p/pkg/other.py", "B = 2\n");
+	scratch_put("p/pkg/mod.py", "import argparse\nfrom .other import B\n"
+				    "p = argparse.ArgumentParser()\n"
+				    "p.add_argument('--b', default=B)\np.parse_args()\n");
+	scratch_put("p/sub/cmd.py", "import argparse\np = argparse.ArgumentParser()\n"
+				    "q = p.add_subparsers().add_parser('train')\n"
+				    "q.add_argument('--lr', default=0.5)\n"
+				    "p.parse_args()\n");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		_cleanup_(operation_unrefp) struct operation *operation = NULL;
+		_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+
+		strbuf_addf(&text, "t: {flags-import: all, main: %s}\n", rows[i].main);
+		scratch_delete("p/guild.yml");
+		scratch_put("p/guild.yml", strbuf_cstr(&text));
+		operation = ask("t");
+		expect_defaults(operation, rows[i].defaults);
+		cr_expect_null(operation->remarks, "%s", operation->remarks);
+	}
+}
+
+/* It leaves a mark where it runs. */
+Test(project, a_script_whose_options_are_not_wanted_is_not_run)
+{
+	static const char *const flags[] = { "flags-import: no", "flags-import: []",
+					     "flags: {}" };
+
+	scratch_put("p/t.py", "import argparse\nopen('ran', 'w')\n");
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		_cleanup_(operation_unrefp) struct operation *operation = NULL;
+		_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+
+		strbuf_addf(&text, "t: {main: t, %s, description: %zu}\n", flags[i], i);
+		scratch_delete("p/guild.yml");
+		scratch_put("p/guild.yml", strbuf_cstr(&text));
+		if (i == 0)
+			operation = ask("t");
+		else
+			cr_assert_eq(project_operation(project, "t", &operation), 0);
+		expect_op_cmd(operation, "flags-dest", "args\n");
+		cr_expect_not(scratch_has("p/ran"), "%s", flags[i]);
+	}
+}
+
+Test(project, flags_that_could_not_be_imported_are_a_remark)
+{
+	static const struct {
+		const char *script, *dest, *remark;
+	} rows[] = {
+		{ "import argparse, nomodule\n", "args",
+		  "t.py: line 1: There is no module 'nomodule' for " },
+		{ "import click\n1/0\n", "args:click",
+		  "t.py: line 2: The script fails before it looks at its options:" },
+		{ "x = 1\n", "dict:p", "t.py: There is no 'p = {...}' for the flags" },
+		{ "p = 1\n", "namespace:p", "t.py: line 1: 'p' must be a dict or a" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		_cleanup_(operation_unrefp) struct operation *operation = NULL;
+		_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+
+		strbuf_addf(&text,
+			    "t: {main: t, flags-dest: '%s', flags-import: all,"
+			    " flags: {x: 5}}\n",
+			    rows[i].dest);
+		scratch_delete("p/guild.yml");
+		scratch_put("p/guild.yml", strbuf_cstr(&text));
+		scratch_delete("p/t.py");
+		scratch_put("p/t.py", rows[i].script);
+		operation = ask("t");
+		expect_defaults(operation, "x=5\n");
+		cr_expect_null(operation->problem);
+		cr_assert_not_null(operation->remarks, "%s", rows[i].script);
+		cr_expect(strstr(operation->remarks, "cannot import flags from "));
+		cr_expect(strstr(operation->remarks, rows[i].remark), "%s",
+			  operation->remarks);
+	}
+}
+
 Test(project, a_defined_operation_shadows_a_script_of_its_name)
 {
 	_cleanup_(operation_unrefp) struct operation *operation = NULL;

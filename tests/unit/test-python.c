@@ -200,10 +200,10 @@ Test(python, one_that_is_not_there_is_named)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
 		struct python_question *question = NULL;
+		struct python_call call = { .script = "/x.py" };
 
 		set_path(rows[i].name, rows[i].path);
-		cr_expect_eq(python_ask(python, "/x.py", NULL, NULL, NULL, NULL,
-					&question, &why),
+		cr_expect_eq(python_ask(python, &call, NULL, NULL, &question, &why),
 			     rows[i].r);
 		expect_sentence(&why, rows[i].sentence, rows[i].name);
 	}
@@ -221,16 +221,22 @@ static void on_answer(void *userdata, const json_t *answer, const char *why)
 	loop_stop(loop);
 }
 
-static struct python_question *ask(const char *script)
+static struct python_question *ask_call(const struct python_call *call)
 {
 	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
 	struct python_question *question = NULL;
 
-	cr_assert_eq(python_ask(python, script, NULL, NULL, on_answer, loop, &question,
-				&why),
-		     0, "%s", strbuf_cstr(&why));
+	cr_assert_eq(python_ask(python, call, on_answer, loop, &question, &why), 0, "%s",
+		     strbuf_cstr(&why));
 	cr_expect_not(has_answer, "before the loop ran");
 	return question;
+}
+
+static struct python_question *ask(const char *script)
+{
+	struct python_call call = { .script = script };
+
+	return ask_call(&call);
 }
 
 /* A Python that is this shell script. */
@@ -263,6 +269,46 @@ Test(python, it_is_asked_apart_from_the_user_s_environment)
 	run_patiently(loop);
 	expect_text(strbuf_str(&answered), "[\"-I\",\"-S\",\"--pip-freeze\",\"/x.py\"]",
 		    "");
+}
+
+/* The words behind the helper's path. */
+Test(python, each_helper_is_told_what_it_needs)
+{
+	static char train[] = "train", more[] = "x";
+	static char *args[] = { train, more, NULL };
+	static const struct {
+		struct python_call call;
+		const char *words;
+	} rows[] = {
+		{ { .script = "/x.py",
+		    .dest = "dict:p",
+		    .root = "/r",
+		    .package = "a",
+		    .args = args },
+		  "--pip-freeze --dest dict:p /x.py" },
+		{ { .script = "/x.py", .run = true }, "/x.py" },
+		{ { .script = "/x.py",
+		    .run = true,
+		    .dest = "args:click",
+		    .root = "/r",
+		    .package = "a.b",
+		    .args = args },
+		  "--dest args:click --root /r --package a.b /x.py train x" },
+	};
+
+	put_python(
+		"#!/bin/sh\nwhile case $1 in *-flags.py) false;; esac; do shift; done\n"
+		"shift; printf '[\"%s\"]' \"$*\"\n");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		_cleanup_(strbuf_done) struct strbuf expected = STRBUF_INIT;
+
+		strbuf_addf(&expected, "[\"%s\"]", rows[i].words);
+		has_answer = false;
+		strbuf_reset(&answered);
+		(void)ask_call(&rows[i].call);
+		run_patiently(loop);
+		expect_text(strbuf_str(&answered), strbuf_cstr(&expected), rows[i].words);
+	}
 }
 
 Test(python, an_answer_that_is_none_gives_a_reason)
