@@ -95,6 +95,8 @@ static int keep_old(const struct job *job, int old_fd, int new_fd,
 
 		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 			continue;
+		if (file_is_temporary(name))
+			continue; /* of a dead writer: a live one would hold the run */
 		if (is_dropped(job, name) || is_replaced(job, name))
 			continue;
 		r = keep(old_fd, new_fd, name, durable);

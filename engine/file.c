@@ -11,12 +11,15 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "engine/cleanup.h"
 
 #define READ_STEP	4096
 #define TEMPORARY_TRIES 16
+#define TEMPORARY_AGE_S 60
+#define RANDOM_LEN	8 /* hex digits at the end of a temporary name */
 
 int file_open_dir(int dir_fd, const char *path)
 {
@@ -131,6 +134,39 @@ int file_write(int dir_fd, const char *name, struct str text, mode_t mode, bool 
 	if (r < 0)
 		(void)unlinkat(dir_fd, temporary, 0);
 	return r;
+}
+
+bool file_is_temporary(const char *name)
+{
+	const char *random = strrchr(name, '.');
+
+	return name[0] == '.' && random > name + 1 &&
+	       strspn(random + 1, "0123456789abcdef") == RANDOM_LEN &&
+	       strlen(random + 1) == RANDOM_LEN;
+}
+
+static void clear_temporary(int dir_fd, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+	    st.st_mtim.tv_sec + TEMPORARY_AGE_S < time(NULL))
+		(void)unlinkat(dir_fd, name, 0);
+}
+
+void file_clear_temporaries(int dir_fd)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	int fd = file_open_dir(dir_fd, ".");
+
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		close_fd(fd);
+		return;
+	}
+	for (struct dirent *entry; (entry = readdir(dir));)
+		if (file_is_temporary(entry->d_name))
+			clear_temporary(dir_fd, entry->d_name);
 }
 
 int file_make_dir(int dir_fd, const char *path, mode_t mode)

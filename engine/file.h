@@ -39,6 +39,16 @@ int file_read_fd(int fd, size_t max_len, struct strbuf *ret);
  */
 int file_write(int dir_fd, const char *name, struct str text, mode_t mode, bool durable);
 
+/* Whether @name is that of such a temporary file. */
+bool file_is_temporary(const char *name);
+
+/*
+ * Removes the temporary files in @dir_fd that a dead writer has left: those that are
+ * older than a minute, for a younger one may have a living writer. Errors are of no
+ * consequence: the next one who clears up finds them.
+ */
+void file_clear_temporaries(int dir_fd);
+
 /* Writes all of @text to @fd. 0 or -errno. */
 int file_write_fd(int fd, struct str text);
 

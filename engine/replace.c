@@ -49,6 +49,7 @@ int replace_recover(int guild_fd)
 {
 	int r;
 
+	file_clear_temporaries(guild_fd);
 	for (size_t i = 0; i < REPLACE_N_PARTS; i++) {
 		r = durable_recover(guild_fd, parts[i].name);
 		if (r < 0)

@@ -131,22 +131,35 @@ static void clean_one(int new_fd, const char *id)
 	(void)file_remove_tree(new_fd, id);
 }
 
-void store_clean(struct store *store)
+static void clean_needed(int needed_fd, const char *name)
+{
+	_cleanup_close_ int fd = file_open_dir(needed_fd, name);
+
+	if (fd >= 0)
+		file_clear_temporaries(fd);
+}
+
+static void for_each_in(const struct store *store, const char *path,
+			void (*fn)(int dir_fd, const char *name))
 {
 	_cleanup_closedir_ DIR *dir = NULL;
-	int fd = file_open_dir(store->fd, "cache/runfs/new");
+	int fd = file_open_dir(store->fd, path);
 
-	if (fd < 0)
-		return;
-	dir = fdopendir(fd);
+	dir = fd < 0 ? NULL : fdopendir(fd);
 	if (!dir) {
 		close_fd(fd);
 		return;
 	}
 	for (struct dirent *entry; (entry = readdir(dir));) {
 		if (run_id_is_valid(entry->d_name))
-			clean_one(dirfd(dir), entry->d_name);
+			fn(dirfd(dir), entry->d_name);
 	}
+}
+
+void store_clean(struct store *store)
+{
+	for_each_in(store, "cache/runfs/new", clean_one);
+	for_each_in(store, "runfs/needed", clean_needed);
 }
 
 /* The directory of a project's needed files, by the hash of its path, and the file's

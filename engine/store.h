@@ -46,5 +46,8 @@ int store_set_op_needed(const struct store *store, const char *project,
 int store_remove_op_needed(const struct store *store, const char *project,
 			   const char *op_name);
 
-/* Removes runs that somebody died while making. Errors are of no consequence. */
+/*
+ * Removes what somebody has left who died: runs in the making, temporary files. Errors
+ * are of no consequence.
+ */
 void store_clean(struct store *store);

@@ -13,7 +13,8 @@ set -eEuo pipefail
 keep_environment()
 {
 	local name
-	for name in RUNFS_MOUNT RUNFS_LIBEXEC ASAN_OPTIONS UBSAN_OPTIONS TMPDIR; do
+	for name in RUNFS_MOUNT RUNFS_LIBEXEC ASAN_OPTIONS UBSAN_OPTIONS TMPDIR \
+		RUNFS_POINTS RUNFS_FAULTS RUNFS_RACES RUNFS_SEED; do
 		[ -z "${!name-}" ] || printf '%s=%s\0' "$name" "${!name}"
 	done
 }

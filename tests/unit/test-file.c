@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "engine/cleanup.h"
@@ -188,6 +189,34 @@ Test(file, a_failed_write_leaves_everything_as_it_was)
 	cr_assert_eq(mkdirat(dir, "dir", 0755), 0);
 	cr_expect_eq(file_write(dir, "dir", STR("text"), 0644, false), -EISDIR);
 	cr_expect_eq(n_entries(), 1, "a temporary file was left");
+}
+
+Test(file, a_temporary_has_a_dot_a_name_and_eight_digits)
+{
+	cr_expect(file_is_temporary(".needed.0123abcd"));
+	cr_expect(file_is_temporary(".a.b.0123abcd"));
+	cr_expect_not(file_is_temporary("needed.0123abcd"));
+	cr_expect_not(file_is_temporary(".needed.0123abc"));
+	cr_expect_not(file_is_temporary(".needed.0123abcde"));
+	cr_expect_not(file_is_temporary(".needed.0123abcx"));
+	cr_expect_not(file_is_temporary(".needed"));
+	cr_expect_not(file_is_temporary(".0123abcd"));
+	cr_expect_not(file_is_temporary("."));
+}
+
+Test(file, what_a_dead_writer_has_left_is_cleared_when_it_is_old)
+{
+	const struct timespec long_ago[2] = { { .tv_sec = 1 }, { .tv_sec = 1 } };
+
+	put(".needed.00000001", "");
+	put(".needed.00000002", "");
+	put(".other", "");
+	cr_assert_eq(utimensat(dir, ".needed.00000001", long_ago, 0), 0);
+	cr_assert_eq(utimensat(dir, ".other", long_ago, 0), 0);
+	file_clear_temporaries(dir);
+	cr_expect_eq(faccessat(dir, ".needed.00000001", F_OK, 0), -1);
+	cr_expect_eq(faccessat(dir, ".needed.00000002", F_OK, 0), 0);
+	cr_expect_eq(faccessat(dir, ".other", F_OK, 0), 0);
 }
 
 Test(file, a_write_to_a_descriptor_is_whole)

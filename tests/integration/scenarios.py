@@ -1,0 +1,199 @@
+"""What is killed and failed at every system call: one row for each thing that is asked.
+
+A scenario prepares a home once, acts on a mount of it, and says what may be found in the
+home if whoever carries it out dies in the middle: the old or the new, whole.
+"""
+
+import os
+
+import proof
+
+OLD = {"x": 1, "until": "now"}
+OLD_OUTPUT = b"begin 1\n"
+NEW_OUTPUTS = {b"", b"begin 2\n", b"begin 2\nend 2\n"}
+
+
+def new_flags(**flags):
+    return {**OLD, **flags}
+
+
+class Scenario:
+    """A row: who is to die, what is asked, what may be there afterwards.
+
+    who     "supervisors" that the daemon starts, the "daemon", or the "run": the
+            supervisor of the run that goes on
+    """
+
+    who = "supervisors"
+    options = ""
+
+    def __init__(self, name):
+        self.name = name
+
+    def prepare(self, bench):
+        """Makes the home that is there before: one run that has completed."""
+        with bench.mount() as mount:
+            self.id = mount.start("x=1")
+            mount.result(self.id)
+
+    def live(self, bench, mount):
+        """What goes on already when it is asked."""
+
+    def act(self, bench, mount):
+        raise NotImplementedError
+
+    def is_settled(self, bench):
+        """Whether all that was set going by an undisturbed request has been done."""
+        return any(run.output == b"begin 2\n" for run in bench.runs().values())
+
+    def is_done(self, bench, answer):
+        """Whether the answer is right for what has not been disturbed."""
+        return answer.error is None
+
+    def legal(self, bench, before, answer):
+        """Yields what is wrong with the home; @before has its runs as they were."""
+        raise NotImplementedError
+
+    def same(self, bench, old):
+        """Yields what of a run is not as it was."""
+        run = bench.run(old.id)
+        if not run.is_held:
+            run.markers -= {"LOCK"}  # of one who is dead: it says nothing
+        for what in ("attrs", "output", "markers", "status"):
+            if getattr(run, what) != getattr(old, what):
+                yield (f"{what} of the old run: {getattr(run, what)!r}, "
+                       f"was {getattr(old, what)!r}")
+
+    def started(self, run, flags, outputs):
+        """Yields what is wrong with a run whose start has been recorded."""
+        if run.flags != flags:
+            yield f"flags {run.flags!r}"
+        if run.output not in outputs:
+            yield f"output {run.output!r}"
+        if run.status not in ("error", "running", "completed"):
+            yield f"status {run.status}"
+
+
+class New(Scenario):
+    """ops/work/run: a new run, there or not."""
+
+    request = "x=2 until=told"
+
+    def act(self, bench, mount):
+        return mount.ask("ops/work/run", self.request)
+
+    def legal(self, bench, before, answer):
+        yield from self.same(bench, before[self.id])
+        new = [run for run_id, run in bench.runs().items() if run_id not in before]
+        if len(new) > 1 or (answer.error is None and not new):
+            yield f"{len(new)} new runs"
+        for run in new:
+            yield from self.started(run, new_flags(x=2, until="told"), NEW_OUTPUTS)
+
+
+class Restart(Scenario):
+    """restart: the old run, or started again."""
+
+    request = "x=2 until=told"
+    outputs = {OLD_OUTPUT, *NEW_OUTPUTS}
+
+    def act(self, bench, mount):
+        return mount.ask(f"runs/{self.id}/restart", self.request)
+
+    def legal(self, bench, before, answer):
+        run = bench.run(self.id)
+        if run.flags == before[self.id].flags:
+            yield from self.same(bench, before[self.id])
+        else:
+            yield from self.started(run, new_flags(x=2, until="told"), self.outputs)
+
+
+class RestartSource(Restart):
+    """The same with the project's source code, which has changed."""
+
+    request = "x=2 until=told --force-sourcecode"
+
+    def prepare(self, bench):
+        super().prepare(bench)
+        bench.set_source("changed")
+
+    def legal(self, bench, before, answer):
+        yield from super().legal(bench, before, answer)
+        if bench.source_of(self.id) not in ("first", "changed"):
+            yield f"source {bench.source_of(self.id)!r}"
+
+
+class Finish(Scenario):
+    """The end of a run: its supervisor is killed while it writes down how it ended."""
+
+    who = "run"
+    outputs = {b"begin 2\n", b"begin 2\nend 2\n"}
+
+    def live(self, bench, mount):
+        mount.ask(f"runs/{self.id}/restart", "x=2 until=told")
+        bench.wait_output(self.id, "begin 2\n")
+
+    def act(self, bench, mount):
+        pid = bench.supervisor(self.id)
+        bench.tell(self.id, 0)
+        proof.wait_for("the supervisor's end", lambda: proof.is_gone(pid))
+        return proof.Answer(text=bench.run(self.id).status)
+
+    def is_settled(self, bench):
+        return not bench.run(self.id).is_held
+
+    def is_done(self, bench, answer):
+        run = bench.run(self.id)
+        return answer.text == "completed" and run.output == b"begin 2\nend 2\n"
+
+    def legal(self, bench, before, answer):
+        run = bench.run(self.id)
+        yield from self.started(run, new_flags(x=2, until="told"), self.outputs)
+        if run.status == "completed" and run.output != b"begin 2\nend 2\n":
+            yield f"completed, with the output {run.output!r}"
+
+
+class Needed(Scenario):
+    """A file `needed`: made, narrowed and removed by the daemon itself."""
+
+    who = "daemon"
+    legal_texts = {None, b"completed terminated\n", b"completed\n"}
+
+    def __init__(self, name, shown, kept):
+        super().__init__(name)
+        self.shown = shown  # in the mount
+        self.kept = kept  # in the home, as a pattern
+
+    def act(self, bench, mount):
+        path = mount.point / self.shown.format(id=self.id)
+        for text in ("", "completed\n"):
+            error, fd = proof.attempt(os.open, path, os.O_WRONLY | os.O_CREAT, 0o644)
+            if error:
+                return proof.Answer(error)
+            error = proof.attempt(os.write, fd, text.encode())[0] if text else None
+            close_error = proof.attempt(os.close, fd)[0]
+            if error or close_error:
+                return proof.Answer(error or close_error)
+        return proof.Answer(proof.attempt(os.unlink, path)[0])
+
+    def is_settled(self, bench):
+        return True
+
+    def legal(self, bench, before, answer):
+        yield from self.same(bench, before[self.id])
+        for path in bench.home.glob(self.kept.format(id=self.id)):
+            if (text := proof.homecheck.read(path)) not in self.legal_texts:
+                yield f"needed {text!r}"
+
+
+def table():
+    """All scenarios by their names."""
+    rows = [
+        New("run"),
+        Restart("restart"),
+        RestartSource("restart-source"),
+        Finish("finish"),
+        Needed("needed", "runs/{id}/needed", "runs/{id}/.guild/needed"),
+        Needed("op-needed", "ops/work/needed", "runfs/needed/*/work"),
+    ]
+    return {row.name: row for row in rows}
