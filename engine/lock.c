@@ -9,14 +9,14 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "engine/cleanup.h"
 #include "engine/file.h"
+#include "engine/proc.h"
 
-#define PID_LEN	     10	     /* of LOCK, as much as Guild reads (guild/run.py) */
-#define STAT_MAX_LEN 4096    /* of /proc/PID/stat: 52 numbers and a name of 64 bytes */
+#define PID_LEN	     10 /* of LOCK, as much as Guild reads (guild/run.py) */
+#define LOCK_MAX_LEN 4096
 #define SLACK_US     1000000 /* clock ticks, and a clock that was set a little */
 
 int lock_try(int guild_fd)
@@ -49,58 +49,14 @@ static pid_t parse_pid(struct str text)
 	return *end || pid > INT32_MAX ? 0 : (pid_t)pid;
 }
 
-/* When the system started, by the clock that stamps files now. */
-static int64_t boot_us(void)
-{
-	struct timespec now, since_boot;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	(void)clock_gettime(CLOCK_BOOTTIME, &since_boot);
-	return (int64_t)(now.tv_sec - since_boot.tv_sec) * 1000000 +
-	       (now.tv_nsec - since_boot.tv_nsec) / 1000;
-}
-
-/*
- * Takes state and start time (fields 3 and 22 of proc(5)'s stat) out of @text. Field 2,
- * the name in parentheses, may hold anything.
- */
-static int parse_stat(struct str text, char *ret_state, int64_t *ret_start_us)
-{
-	const char *end = memrchr(text.data, ')', text.len);
-	struct str field, rest;
-	int64_t ticks;
-
-	if (!end)
-		return -EBADMSG;
-	rest.data = end + 1;
-	rest.len = (size_t)(text.data + text.len - rest.data);
-	(void)str_split(&rest, ' ', &field); /* what stands before the first blank: "" */
-	if (!str_split(&rest, ' ', &field) || field.len != 1)
-		return -EBADMSG;
-	*ret_state = field.data[0];
-	for (int i = 4; i <= 22; i++)
-		if (!str_split(&rest, ' ', &field))
-			return -EBADMSG;
-	ticks = strtoll(field.data, NULL, 10);
-	*ret_start_us = boot_us() + ticks * 1000000 / sysconf(_SC_CLK_TCK);
-	return 0;
-}
-
 /* Whether @pid is a process that was there already at @written. */
 static bool was_alive_at(pid_t pid, const struct timespec *written)
 {
-	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
-	int64_t start_us, written_us;
-	char path[32];
-	char state;
+	int64_t written_us = (int64_t)written->tv_sec * 1000000 + written->tv_nsec / 1000;
+	struct proc proc;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	if (file_read(AT_FDCWD, path, STAT_MAX_LEN, &text) < 0)
-		return false;
-	if (parse_stat(strbuf_str(&text), &state, &start_us) < 0)
-		return false;
-	written_us = (int64_t)written->tv_sec * 1000000 + written->tv_nsec / 1000;
-	return state != 'Z' && state != 'X' && start_us <= written_us + SLACK_US;
+	return proc_read(pid, &proc) == 0 && proc_is_alive(&proc) &&
+	       proc.start_us <= written_us + SLACK_US;
 }
 
 int lock_holder(int guild_fd, pid_t *ret_pid)
@@ -118,7 +74,7 @@ int lock_holder(int guild_fd, pid_t *ret_pid)
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return 0;
-	r = file_read_fd(fd, STAT_MAX_LEN, &text);
+	r = file_read_fd(fd, LOCK_MAX_LEN, &text);
 	if (r < 0 && r != -EFBIG)
 		return r;
 

@@ -3,10 +3,14 @@
  * daemon with a job (engine/job.h), it outlives it; all that it has to say later it
  * writes into the run.
  *
- *   SIGTERM, SIGINT            end the run: the signal goes to its process group, and
- *                              SIGKILL if it has not ended after the job's stop_timeout
- *   SIGQUIT, SIGUSR1, SIGUSR2  go to the process group
- *   SIGRTMIN with a value      the signal of that number goes to the process group
+ *   SIGTERM, SIGINT            end the run: the signal goes to all of its processes, and
+ *                              SIGKILL if there are any after the job's stop_timeout
+ *   SIGQUIT, SIGUSR1, SIGUSR2,
+ *   and the one that SIGRTMIN
+ *   has for its value          are passed on
+ *
+ * A run goes on until no process of it is left. What its command leaves behind may still
+ * print for a while; then it is ended.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +19,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,17 +30,19 @@
 #include "engine/loop.h"
 #include "engine/record.h"
 #include "engine/strbuf.h"
+#include "engine/tree.h"
 
 #define JOB_MAX_LEN (256u << 20)
 
 /*
- * A process that the command has left behind may hold its pipes: the run waits until it
- * is quiet, but not for ever.
+ * What the command has left behind may hold its pipes: it is left alone until it is
+ * quiet, but not for ever. Then it is told to end, and after the grace it is killed.
  */
-#define QUIET_US   1000000
-#define LINGER_US  10000000
-#define RETRY_US   1000000 /* on a full disk */
-#define STOPPED_US 50000   /* between two looks whether a stopped group is gone */
+#define QUIET_US  1000000
+#define LINGER_US 10000000
+#define GRACE_US  1000000
+#define RETRY_US  1000000 /* on a full disk */
+#define KILL_US	  50000	  /* between two looks for what has got away from a SIGKILL */
 
 struct supervisor {
 	struct job job;
@@ -47,10 +52,11 @@ struct supervisor {
 	struct capture *capture;
 	struct loop_source *signals, *kill_timer, *end_timer;
 	int exit_status;
-	bool has_exited; /* the command; others of its group may go on */
+	bool has_exited; /* the command; others of the run may go on */
 	int64_t exited_us;
-	bool is_stopping;
-	bool is_killed;
+	bool is_ending; /* all have been told to end; kill_timer is set */
+	bool is_empty;	/* there are no processes any more that could be ended */
+	int64_t emptied_us;
 };
 
 static void supervisor_done(struct supervisor *supervisor)
@@ -65,7 +71,7 @@ static void supervisor_done(struct supervisor *supervisor)
 	job_done(&supervisor->job);
 }
 
-/* Whether there is still somebody of the process group to be stopped. */
+/* Whether there is still somebody of the process group. */
 static bool is_group_alive(const struct supervisor *supervisor)
 {
 	return killpg(supervisor->child.pid, 0) == 0 || errno == EPERM;
@@ -76,24 +82,30 @@ static int64_t max_us(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
-/*
- * How long the run goes on at least, though its command has exited; 0 or less when it
- * is over.
- */
+/* How long what holds the pipes may still print; 0 or less when it has been enough. */
 static int64_t remaining_us(const struct supervisor *supervisor)
 {
 	int64_t active_us = capture_active_us(supervisor->capture);
 	int64_t resumed_us = capture_resumed_us(supervisor->capture);
+	int64_t begin_us = max_us(supervisor->exited_us, supervisor->emptied_us);
 	int64_t quiet_us, linger_us;
 
-	if (supervisor->is_stopping && !supervisor->is_killed &&
-	    is_group_alive(supervisor))
-		return STOPPED_US;
 	if (capture_is_at_end(supervisor->capture))
 		return 0;
-	quiet_us = max_us(supervisor->exited_us, active_us) + QUIET_US;
-	linger_us = max_us(supervisor->exited_us, resumed_us) + LINGER_US;
+	quiet_us = max_us(begin_us, active_us) + QUIET_US;
+	linger_us = max_us(begin_us, resumed_us) + LINGER_US;
 	return (quiet_us < linger_us ? quiet_us : linger_us) - loop_now_us();
+}
+
+/* Tells all to end, and sees to it that they do. One that is held can't even end. */
+static void end_processes(struct supervisor *supervisor, int signal, int64_t grace_us)
+{
+	(void)tree_signal(signal);
+	(void)tree_signal(SIGCONT);
+	if (supervisor->is_ending)
+		return;
+	supervisor->is_ending = true;
+	loop_timer_set(supervisor->kill_timer, grace_us);
 }
 
 static bool is_full(int r)
@@ -122,11 +134,15 @@ static void supervisor_check(void *userdata)
 
 	if (!supervisor->has_exited || capture_is_stuck(supervisor->capture))
 		return;
+	if (!supervisor->is_empty && supervisor->is_ending)
+		return;
 	us = remaining_us(supervisor);
 	if (us > 0)
 		loop_timer_set(supervisor->end_timer, us);
-	else
+	else if (supervisor->is_empty)
 		end(supervisor);
+	else
+		end_processes(supervisor, SIGTERM, GRACE_US);
 }
 
 static void end_timer_fire(void *userdata, uint32_t events)
@@ -142,42 +158,61 @@ static void command_exited(struct supervisor *supervisor, int status)
 		WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* Also what the command has left behind comes to us (see init_process()). */
+static void processes_ended(struct supervisor *supervisor)
+{
+	if (supervisor->is_empty)
+		return;
+	supervisor->is_empty = true;
+	supervisor->emptied_us = loop_now_us();
+	loop_timer_set(supervisor->kill_timer, -1);
+}
+
+/* What has lost its parent comes to us too (see tree_adopt()). */
 static void reap(struct supervisor *supervisor)
 {
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+	while ((pid = waitpid(-1, &status, WNOHANG | __WALL)) > 0)
 		if (pid == supervisor->child.pid)
 			command_exited(supervisor, status);
+	if (pid < 0 && errno == ECHILD)
+		processes_ended(supervisor);
 	supervisor_check(supervisor);
 }
 
-/* Once the command has exited and its group is gone, the number may be another's. */
-static void send(struct supervisor *supervisor, int signal)
-{
-	if (!supervisor->has_exited || is_group_alive(supervisor))
-		(void)killpg(supervisor->child.pid, signal);
-}
-
+/*
+ * Kills until nobody is left, but for those that we may not signal: nothing that could be
+ * done would end them.
+ */
 static void kill_timer_fire(void *userdata, uint32_t events)
 {
 	struct supervisor *supervisor = userdata;
 
-	supervisor->is_killed = true;
-	send(supervisor, SIGKILL);
+	supervisor->is_ending = true;
+	if (tree_signal(SIGKILL) != 0 || !supervisor->has_exited)
+		loop_timer_set(supervisor->kill_timer, KILL_US);
+	else
+		processes_ended(supervisor);
 	supervisor_check(supervisor);
 }
 
-static void stop(struct supervisor *supervisor, int signal)
+/* Others go to the command's group: they end a program that does not know of them. */
+static bool is_for_all(int signal)
 {
-	send(supervisor, signal);
-	send(supervisor, SIGCONT); /* one that is held can't even end */
-	if (supervisor->is_stopping)
-		return;
-	supervisor->is_stopping = true;
-	loop_timer_set(supervisor->kill_timer, supervisor->job.stop_timeout_us);
+	return signal == SIGTERM || signal == SIGINT || signal == SIGHUP ||
+	       signal == SIGQUIT || signal == SIGSTOP || signal == SIGCONT;
+}
+
+static void pass_on(struct supervisor *supervisor, int signal)
+{
+	if (signal == SIGKILL)
+		kill_timer_fire(supervisor, 0);
+	else if (is_for_all(signal))
+		(void)tree_signal(signal);
+	else if (!supervisor->has_exited || is_group_alive(supervisor))
+		/* Once both are gone, the number may be another's. */
+		(void)killpg(supervisor->child.pid, signal);
 }
 
 static void signal_come(void *userdata, const struct signalfd_siginfo *info)
@@ -188,9 +223,9 @@ static void signal_come(void *userdata, const struct signalfd_siginfo *info)
 	if (signal == SIGCHLD)
 		reap(supervisor);
 	else if (signal == SIGTERM || signal == SIGINT)
-		stop(supervisor, signal);
+		end_processes(supervisor, signal, supervisor->job.stop_timeout_us);
 	else
-		send(supervisor, signal == SIGRTMIN ? info->ssi_int : signal);
+		pass_on(supervisor, signal == SIGRTMIN ? info->ssi_int : signal);
 }
 
 static void signals_of(sigset_t *ret)
@@ -217,9 +252,7 @@ static int init_process(void)
 	signals_of(&set);
 	/* Until the loop is there to take them. */
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
-	/* An init that reaps nobody, as in containers, would keep a group alive for ever.
-	 */
-	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+	(void)tree_adopt();
 	for (int fd = JOB_ANSWER_FD; fd <= JOB_GUILD_FD; fd++)
 		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 	return chdir("/") < 0 ? -errno : 0;

@@ -1,5 +1,5 @@
 #!/bin/bash
-# A word written to stop ends a run or sends it that signal: the whole process group, at
+# A word written to stop ends a run or sends it that signal: all of its processes, at
 # once or after the mount's patience, and whoever started it.
 . "$(dirname "$0")/lib.sh"
 

@@ -162,6 +162,25 @@ Test(supervision, any_signal_can_be_sent_to_the_group)
 	expect_file(".guild/output", "hup\nusr1\n");
 }
 
+/* Gone, or a zombie that init has not come to yet. */
+static bool is_dead(const char *pid)
+{
+	_cleanup_(strbuf_done) struct strbuf command = STRBUF_INIT;
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%ld/cmdline", strtol(pid, NULL, 10));
+	return file_read(AT_FDCWD, path, 4096, &command) < 0 || command.len == 0;
+}
+
+/* The process whose number the run has in the file @path did not outlive it. */
+static void expect_dead(const char *path)
+{
+	_cleanup_free_ char *pid = run_read(path);
+
+	cr_assert_not_null(pid);
+	cr_expect(is_dead(pid), "%s goes on", path);
+}
+
 Test(supervision, what_is_left_behind_is_waited_for_while_it_prints)
 {
 	_cleanup_(supervised_done) struct supervised supervised = SUPERVISED_INIT;
@@ -175,7 +194,7 @@ Test(supervision, what_is_left_behind_is_waited_for_while_it_prints)
 	expect_file(".guild/output", "one\ntwo\n");
 	/* By its silence, long before the ten seconds that end it in any case. */
 	cr_expect_lt(loop_now_us() - begin_us, 9000000);
-	run_script(false, "kill -9 $(cat left)");
+	expect_dead("left");
 }
 
 Test(supervision, what_is_left_behind_and_never_quiet_ends_after_ten_seconds)
@@ -187,17 +206,60 @@ Test(supervision, what_is_left_behind_and_never_quiet_ends_after_ten_seconds)
 	      10000000);
 	expect_end(&supervised, "0\n");
 	cr_expect_geq(loop_now_us() - begin_us, 9900000);
-	run_script(false, "kill -9 $(cat left)");
+	expect_dead("left");
 }
 
-/* Gone, or a zombie that init has not come to yet. */
-static bool is_dead(const char *pid)
+Test(supervision, what_is_left_behind_can_say_goodbye)
 {
-	_cleanup_(strbuf_done) struct strbuf command = STRBUF_INIT;
-	char path[64];
+	_cleanup_(supervised_done) struct supervised supervised = SUPERVISED_INIT;
 
-	(void)snprintf(path, sizeof(path), "/proc/%ld/cmdline", strtol(pid, NULL, 10));
-	return file_read(AT_FDCWD, path, 4096, &command) < 0 || command.len == 0;
+	start(&supervised,
+	      "(trap 'echo bye; exit' TERM; touch ready; while :; do :; done) &"
+	      "until [ -e ready ]; do sleep .05; done; exit 6",
+	      10000000);
+	expect_end(&supervised, "6\n");
+	expect_file(".guild/output", "bye\n");
+}
+
+Test(supervision, what_is_left_behind_and_ignores_term_is_killed)
+{
+	_cleanup_(supervised_done) struct supervised supervised = SUPERVISED_INIT;
+
+	start(&supervised,
+	      "(trap '' TERM; echo $$; while :; do sleep .05; done) > left 2>&1 &"
+	      "until [ -s left ]; do sleep .05; done; echo $! > left; exit 6",
+	      10000000);
+	expect_end(&supervised, "6\n");
+	expect_dead("left");
+}
+
+Test(supervision, what_has_left_the_session_is_ended_too)
+{
+	_cleanup_(supervised_done) struct supervised supervised = SUPERVISED_INIT;
+
+	start(&supervised,
+	      "setsid sh -c 'setsid env -i sleep 1000 >/dev/null 2>&1 & echo $! >writing;"
+	      " mv writing left'; until [ -e left ]; do sleep .05; done; sleep 1000",
+	      10000000);
+	await_file("left");
+	cr_assert_eq(kill(supervised.pid, SIGTERM), 0);
+	expect_end(&supervised, "-15\n");
+	expect_dead("left");
+}
+
+Test(supervision, kill_ends_all_at_once)
+{
+	_cleanup_(supervised_done) struct supervised supervised = SUPERVISED_INIT;
+	union sigval value = { .sival_int = SIGKILL };
+
+	start(&supervised,
+	      "trap '' TERM; setsid sleep 1000 & echo $! > writing; mv writing left; "
+	      "wait",
+	      10000000);
+	await_file("left");
+	cr_assert_eq(sigqueue(supervised.pid, SIGRTMIN, value), 0);
+	expect_end(&supervised, "-9\n");
+	expect_dead("left");
 }
 
 Test(supervision, the_command_dies_with_its_supervisor)

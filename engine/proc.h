@@ -1,0 +1,21 @@
+/* What the kernel says of a process (proc(5)). */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct proc {
+	pid_t pid, parent;
+	char state;	  /* as ps(1) shows it */
+	int64_t start_us; /* since 1970, by the clock as it is set now */
+};
+
+/* 0; -ENOENT or -ESRCH when there is no such process. */
+int proc_read(pid_t pid, struct proc *ret);
+
+/* It has not ended: neither a zombie nor on its way to be none. */
+bool proc_is_alive(const struct proc *proc);
+
+/* Calls @fn for each process there is. 0 or -errno. */
+int proc_each(void (*fn)(void *userdata, const struct proc *proc), void *userdata);

@@ -1,0 +1,148 @@
+/* The processes below this one, wherever they have got to. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "engine/tree.h"
+
+TestSuite(tree, .timeout = 60);
+
+/* Sleeps for ever, having told that it is there. */
+static void rest(int told_fd)
+{
+	pid_t pid = getpid();
+
+	(void)!write(told_fd, &pid, sizeof(pid));
+	while (true)
+		pause();
+}
+
+static pid_t await_one(int told_fd)
+{
+	pid_t pid = 0;
+
+	cr_assert_eq(read(told_fd, &pid, sizeof(pid)), sizeof(pid));
+	return pid;
+}
+
+/* Waits for all there are; returns how many ended by @signal. */
+static int reap_all(int signal)
+{
+	int n_signalled = 0;
+	int status;
+
+	while (wait(&status) > 0)
+		n_signalled += WIFSIGNALED(status) && WTERMSIG(status) == signal;
+	return n_signalled;
+}
+
+Test(tree, is_empty_without_children)
+{
+	cr_assert_eq(tree_adopt(), 0);
+	cr_expect(tree_is_empty());
+	cr_expect_eq(tree_signal(SIGKILL), 0);
+}
+
+Test(tree, a_child_that_is_to_be_waited_for_is_left)
+{
+	siginfo_t info;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(0);
+	cr_assert_eq(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+	cr_expect_not(tree_is_empty());
+	cr_expect_eq(tree_signal(SIGKILL), 0, "but it is not alive");
+	(void)waitpid(pid, NULL, 0);
+	cr_expect(tree_is_empty());
+}
+
+Test(tree, who_has_left_the_session_and_lost_the_parent_is_found)
+{
+	int told_fds[2];
+
+	cr_assert_eq(tree_adopt(), 0);
+	cr_assert_eq(pipe(told_fds), 0);
+	if (fork() == 0) {
+		(void)setsid();
+		if (fork() == 0) {
+			(void)setsid();
+			if (fork() == 0)
+				rest(told_fds[1]);
+		}
+		_exit(0);
+	}
+	(void)await_one(told_fds[0]);
+	(void)wait(NULL);
+	cr_expect_eq(tree_signal(SIGTERM), 1);
+	cr_expect_eq(reap_all(SIGTERM), 1);
+	cr_expect(tree_is_empty());
+}
+
+Test(tree, each_of_a_chain_is_told)
+{
+	int told_fds[2];
+
+	cr_assert_eq(tree_adopt(), 0);
+	cr_assert_eq(pipe(told_fds), 0);
+	if (fork() == 0) {
+		for (int i = 0; i < 4 && fork() == 0; i++)
+			continue;
+		rest(told_fds[1]);
+	}
+	for (int i = 0; i < 5; i++)
+		(void)await_one(told_fds[0]);
+	cr_expect_eq(tree_signal(SIGTERM), 5);
+	cr_expect_eq(reap_all(SIGTERM), 5);
+}
+
+Test(tree, others_are_left_alone)
+{
+	pid_t bystander = fork();
+	pid_t other;
+	int status;
+
+	if (bystander == 0)
+		rest(-1);
+	other = fork();
+	if (other == 0) {
+		if (fork() == 0)
+			rest(-1);
+		_exit(tree_signal(SIGKILL) == 1 ? 0 : 1);
+	}
+	cr_assert_eq(waitpid(other, &status, 0), other);
+	cr_expect_eq(status, 0);
+	cr_expect_eq(waitpid(bystander, &status, WNOHANG), 0);
+	cr_assert_eq(kill(bystander, SIGTERM), 0);
+	cr_expect_eq(reap_all(SIGTERM), 1);
+}
+
+/* One maker: what it makes rests, so that the number stays small whatever happens. */
+static void make_sleepers(void)
+{
+	(void)signal(SIGTERM, SIG_IGN);
+	for (int i = 0; i < 300; i++) {
+		if (fork() == 0) {
+			(void)setsid();
+			(void)alarm(30);
+			while (true)
+				pause();
+		}
+		(void)poll(NULL, 0, 1);
+	}
+	_exit(0);
+}
+
+Test(tree, a_tree_that_grows_is_killed)
+{
+	cr_assert_eq(tree_adopt(), 0);
+	if (fork() == 0)
+		make_sleepers();
+	(void)poll(NULL, 0, 50);
+	cr_expect_gt(tree_signal(SIGKILL), 0);
+	(void)reap_all(SIGKILL);
+	cr_expect(tree_is_empty());
+}
