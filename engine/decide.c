@@ -169,8 +169,8 @@ static int is_needed(const struct run *run, enum run_status status,
 	return 0;
 }
 
-static int decide_flags(const struct decider *decider, const struct flags *own,
-			bool complete, struct decision *decision, struct strbuf *ret_why)
+static int merge_flags(const struct decider *decider, const struct flags *own,
+		       bool complete, struct decision *decision, struct strbuf *ret_why)
 {
 	const char *dir = user_dir(decider);
 	int r = operation_check_flags(decision->operation, &decision->request, ret_why);
@@ -184,26 +184,24 @@ static int decide_flags(const struct decider *decider, const struct flags *own,
 			    decision->request.force_flags, &decision->flags, ret_why);
 }
 
-static int decide_again(const struct decider *decider, const struct run *run,
-			enum run_status status, bool complete, struct decision *decision,
-			struct strbuf *ret_why)
+/* The flags of @run itself in @ret_own, and those that the request makes of them. */
+static int merge_over_own(const struct decider *decider, const struct run *run,
+			  bool complete, struct decision *decision, struct flags *ret_own,
+			  struct strbuf *ret_why)
 {
-	_cleanup_(flags_done) struct flags own = FLAGS_INIT;
 	int r = operation_of_run(run, &decision->operation, ret_why);
 
 	if (r == 0)
-		r = run_flags(run, &own);
-	if (r == 0)
-		r = decide_flags(decider, &own, complete, decision, ret_why);
-	return r < 0 ? r : is_needed(run, status, decision, &own);
+		r = run_flags(run, ret_own);
+	return r < 0 ? r : merge_flags(decider, ret_own, complete, decision, ret_why);
 }
 
 int decide_restart(const struct decider *decider, const struct run *run, struct str text,
 		   bool complete, struct decision *decision, struct strbuf *ret_why)
 {
+	_cleanup_(flags_done) struct flags own = FLAGS_INIT;
 	_cleanup_close_ int dir_fd = run_open_dir(run);
 	enum run_status status = run_status(run);
-	const char *id = run_id(run);
 	int source_fd, r;
 
 	if (dir_fd < 0)
@@ -212,12 +210,14 @@ int decide_restart(const struct decider *decider, const struct run *run, struct 
 	if (r == 0)
 		r = request_parse(text, complete, &decision->request, ret_why);
 	if (r == 0)
-		r = decide_again(decider, run, status, complete, decision, ret_why);
+		r = merge_over_own(decider, run, complete, decision, &own, ret_why);
+	if (r == 0)
+		r = is_needed(run, status, decision, &own);
 	if (r < 0 || decision->skip)
 		return r;
 	r = find_source(decider, decision, ret_why);
 	if (r == 0)
-		r = build_command(decider, id, decision, ret_why);
+		r = build_command(decider, run_id(run), decision, ret_why);
 	if (r < 0)
 		return r;
 
@@ -226,6 +226,46 @@ int decide_restart(const struct decider *decider, const struct run *run, struct 
 			  source_fd >= 0 ? source_fd : dir_fd, ret_why);
 	close_fd(source_fd);
 	return r;
+}
+
+static int check_staged(const struct run *run, struct strbuf *ret_why)
+{
+	enum run_status status = run_status(run);
+
+	if (status == RUN_STAGED)
+		return 0;
+	strbuf_addf(ret_why,
+		    "the run %s is %s: flags can be written only while it is staged;"
+		    " write them to restart to run it again with them",
+		    run_id(run), run_status_name(status));
+	return -EBUSY;
+}
+
+/* How to start is for the start to say. */
+static int check_no_options(const struct request *request, struct strbuf *ret_why)
+{
+	if (!request->needed && !request->force_sourcecode)
+		return 0;
+	strbuf_addf(ret_why,
+		    "%s is for a start, write it to restart; here belong lines"
+		    " name=value, and --force-flags",
+		    request->needed ? "--needed" : "--force-sourcecode");
+	return -EINVAL;
+}
+
+int decide_flags(const struct decider *decider, const struct run *run, struct str text,
+		 bool complete, struct decision *decision, struct strbuf *ret_why)
+{
+	_cleanup_(flags_done) struct flags own = FLAGS_INIT;
+	int r = check_staged(run, ret_why);
+
+	if (r == 0)
+		r = request_parse(text, complete, &decision->request, ret_why);
+	if (r == 0)
+		r = check_no_options(&decision->request, ret_why);
+	if (r == 0)
+		r = merge_over_own(decider, run, complete, decision, &own, ret_why);
+	return r < 0 ? r : build_command(decider, run_id(run), decision, ret_why);
 }
 
 int decide_run(const struct decider *decider, const struct operation *operation,
@@ -242,7 +282,7 @@ int decide_run(const struct decider *decider, const struct operation *operation,
 	decision->operation = operation_ref((struct operation *)(uintptr_t)operation);
 	r = request_parse(text, complete, &decision->request, ret_why);
 	if (r == 0)
-		r = decide_flags(decider, NULL, complete, decision, ret_why);
+		r = merge_flags(decider, NULL, complete, decision, ret_why);
 	if (r == 0)
 		r = build_command(decider, id, decision, ret_why);
 	if (r < 0)

@@ -49,7 +49,14 @@ void decision_done(struct decision *decision);
 int decide_restart(const struct decider *decider, const struct run *run, struct str text,
 		   bool complete, struct decision *decision, struct strbuf *ret_why);
 
-/* The same for a new run @id of @operation; needed is not looked at. */
+/*
+ * Decides on @text as flags for @run, which stays staged: -EBUSY when it is not, -EINVAL
+ * for an option that says how to start. Nothing is looked for that only a start needs.
+ */
+int decide_flags(const struct decider *decider, const struct run *run, struct str text,
+		 bool complete, struct decision *decision, struct strbuf *ret_why);
+
+/* As decide_restart() for a new run @id of @operation; needed is not looked at. */
 int decide_run(const struct decider *decider, const struct operation *operation,
 	       const char *id, struct str text, bool complete, struct decision *decision,
 	       struct strbuf *ret_why);

@@ -26,6 +26,7 @@ struct entry {
 	char *id;
 	char *opref;	    /* as in .guild/opref, stripped; NULL: this is no run */
 	char *op_name;	    /* or NULL */
+	bool staged;	    /* and so never started */
 	int64_t started_us; /* initialized, when it never was; 0 when neither is known */
 	struct file_stamp stamp; /* of .guild */
 	bool fresh;		 /* the stamp tells whether the rest still holds */
@@ -58,6 +59,7 @@ static void entry_forget(struct entry *entry)
 	free(entry->op_name);
 	entry->opref = entry->op_name = NULL;
 	entry->started_us = 0;
+	entry->staged = false;
 }
 
 static void free_entries(struct entry *entries, size_t n)
@@ -227,6 +229,8 @@ static int read_entry(struct entry *entry, const struct run *run)
 		return -ENOMEM;
 	if (operation_name_of_opref(str_from(entry->opref), &name) == 0)
 		entry->op_name = strbuf_take(&name);
+	entry->staged = faccessat(run_guild_fd(run), "STAGED", F_OK,
+				  AT_SYMLINK_NOFOLLOW) == 0;
 	if (run_attr_int(run, "started", &entry->started_us) < 0 &&
 	    run_attr_int(run, "initialized", &entry->started_us) < 0)
 		entry->started_us = 0;
@@ -356,7 +360,7 @@ const char *index_latest(struct index *index, const char *op_name)
 	for (size_t i = 0; i < index->n_entries; i++) {
 		const struct entry *entry = &index->entries[i];
 
-		if (is_of(entry, op_name) &&
+		if (is_of(entry, op_name) && !entry->staged &&
 		    (!latest || entry->started_us > latest->started_us))
 			latest = entry;
 	}

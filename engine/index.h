@@ -32,8 +32,8 @@ typedef void (*index_fn)(void *userdata, const char *id);
 int index_each(struct index *index, const char *op_name, index_fn fn, void *userdata);
 
 /*
- * The run that was started last, of the operation @op_name or (NULL) of all; NULL when
- * there is none. Borrowed until the next call.
+ * The run that was started last, of the operation @op_name or (NULL) of all, staged ones
+ * left out; NULL when there is none. Borrowed until the next call.
  */
 const char *index_latest(struct index *index, const char *op_name);
 

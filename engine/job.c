@@ -19,6 +19,7 @@ void job_done(struct job *job)
 	free(job->attrs);
 	free(job->id);
 	free(job->opref);
+	free(job->env_file);
 	free(job->source.root);
 	free(job->source.also);
 	strv_free(job->argv);
@@ -42,6 +43,20 @@ int job_add_attr(struct job *job, const char *name, struct str text)
 	attrs[job->n_attrs].text = take_ptr(text_copy);
 	job->n_attrs++;
 	return 0;
+}
+
+void job_drop_attr(struct job *job, const char *name)
+{
+	for (size_t i = 0; i < job->n_attrs; i++) {
+		if (strcmp(job->attrs[i].name, name) != 0)
+			continue;
+		free(job->attrs[i].name);
+		free(job->attrs[i].text);
+		job->n_attrs--;
+		memmove(&job->attrs[i], &job->attrs[i + 1],
+			(job->n_attrs - i) * sizeof(job->attrs[0]));
+		return;
+	}
 }
 
 const char *job_getenv(const struct job *job, const char *name)
@@ -191,11 +206,13 @@ int job_format(const struct job *job, struct strbuf *ret)
 	json_auto_t *value = NULL;
 
 	value = json_pack(
-		"{s:o, s:b, s:o, s:o, s:o, s:o, s:{s:o, s:o, s:b, s:b}, s:I, s:I}", "id",
-		bytes_to_json(str_from(job->id)), "new", (int)job->is_new, "opref",
-		optional_to_json(job->opref), "attrs", attrs_to_json(job), "argv",
-		words_to_json(job->argv), "envp", words_to_json(job->envp), "source",
-		"root", optional_to_json(job->source.root), "also",
+		"{s:i, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o, s:b, s:b}, s:I, "
+		"s:I}",
+		"kind", (int)job->kind, "id", bytes_to_json(str_from(job->id)), "new",
+		(int)job->is_new, "opref", optional_to_json(job->opref), "attrs",
+		attrs_to_json(job), "argv", words_to_json(job->argv), "envp",
+		words_to_json(job->envp), "env_file", optional_to_json(job->env_file),
+		"source", "root", optional_to_json(job->source.root), "also",
 		optional_to_json(job->source.also), "python", (int)job->source.python,
 		"vcs_commit", (int)job->source.vcs_commit, "stop_timeout_us",
 		(json_int_t)job->stop_timeout_us, "n_files", (json_int_t)job->n_files);
@@ -210,10 +227,12 @@ static int optional_from_json(const json_t *value, char **ret)
 static int parse_members(const json_t *value, struct job *job)
 {
 	const json_t *source = json_object_get(value, "source");
+	json_int_t kind = json_integer_value(json_object_get(value, "kind"));
 	int r;
 
-	if (!json_is_object(source))
+	if (!json_is_object(source) || kind < 0 || kind >= JOB_N_KINDS)
 		return -EBADMSG;
+	job->kind = (enum job_kind)kind;
 	job->is_new = json_is_true(json_object_get(value, "new"));
 	job->stop_timeout_us =
 		json_integer_value(json_object_get(value, "stop_timeout_us"));
@@ -224,6 +243,9 @@ static int parse_members(const json_t *value, struct job *job)
 	r = word_from_json(json_object_get(value, "id"), &job->id);
 	if (r == 0)
 		r = optional_from_json(json_object_get(value, "opref"), &job->opref);
+	if (r == 0)
+		r = optional_from_json(json_object_get(value, "env_file"),
+				       &job->env_file);
 	if (r == 0)
 		r = optional_from_json(json_object_get(source, "root"),
 				       &job->source.root);

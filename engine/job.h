@@ -31,7 +31,15 @@ enum {
 	JOB_GUILD_FD = 5,
 };
 
+/* What is asked for. */
+enum job_kind {
+	JOB_START, /* start the run */
+	JOB_STAGE, /* make it without starting it, or write it anew while it is staged */
+	JOB_N_KINDS,
+};
+
 struct job {
+	enum job_kind kind;
 	char *id;
 	bool is_new; /* make runs/ID; else start what is there again */
 	char *opref; /* content of .guild/opref; NULL leaves it */
@@ -49,6 +57,12 @@ struct job {
 	char **argv; /* NULL-terminated; a word of argv[0] without '/' is looked up in
 			PATH of envp */
 	char **envp; /* NULL-terminated NAME=value */
+
+	/*
+	 * What .guild/ENV of a run that is not started yet holds: its environment as a
+	 * shell reads it, without secrets. NULL: none is written.
+	 */
+	char *env_file;
 
 	/*
 	 * Source code to copy into the run before it starts, by Guild's default rules
@@ -73,6 +87,9 @@ void job_done(struct job *job);
 
 /* Adds an attribute, copying both. 0 or -ENOMEM. */
 int job_add_attr(struct job *job, const char *name, struct str text);
+
+/* Removes the attribute @name, if there is one. */
+void job_drop_attr(struct job *job, const char *name);
 
 /* The value of @name in the job's environment, or NULL. */
 const char *job_getenv(const struct job *job, const char *name);

@@ -28,8 +28,8 @@ struct launch {
 	struct spawn *spawn;
 	launch_fn fn; /* NULL: nobody waits any more */
 	void *userdata;
-	bool is_new;
 	char *id;
+	char *answer; /* when all went well */
 };
 
 int launcher_new(const struct launcher_config *config, struct launcher **ret)
@@ -63,6 +63,7 @@ static void launch_free(struct launch *launch)
 	list_unlink(&launch->link);
 	spawn_forget(launch->spawn);
 	free(launch->id);
+	free(launch->answer);
 	free(launch);
 }
 DEFINE_CLEANUP(struct launch, launch_free);
@@ -106,6 +107,18 @@ int launch_check_restart(struct launcher *launcher, const char *id, struct str t
 				      ret_why);
 }
 
+int launch_check_flags(struct launcher *launcher, const char *id, struct str text,
+		       struct strbuf *ret_why)
+{
+	_cleanup_(decision_done) struct decision decision = DECISION_INIT;
+	_cleanup_(run_freep) struct run *run = NULL;
+	int r = find_run(launcher, id, &run, ret_why);
+
+	return r < 0 ? r
+		     : decide_flags(&launcher->decider, run, text, false, &decision,
+				    ret_why);
+}
+
 int launch_check_run(struct launcher *launcher, const struct operation *operation,
 		     struct str text, struct strbuf *ret_why)
 {
@@ -115,25 +128,20 @@ int launch_check_run(struct launcher *launcher, const struct operation *operatio
 			  ret_why);
 }
 
-static void on_started(void *userdata, int r, struct str why)
+static void on_carried_out(void *userdata, int r, struct str why)
 {
 	_cleanup_(launch_freep) struct launch *launch = userdata;
-	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
 
 	launch->spawn = NULL;
-	strbuf_addstr(&text, why);
-	if (r == 0 && !launch->is_new)
-		strbuf_adds(&text, "Restarting ");
-	if (r == 0)
-		strbuf_adds(&text, launch->id);
 	index_run_changed(launch->launcher->config.index, launch->id);
 	if (launch->fn)
-		launch->fn(launch->userdata, r, strbuf_str(&text));
+		launch->fn(launch->userdata, r, r < 0 ? why : str_from(launch->answer));
 }
 
 /* Hands @job, and with @guild_fd the lock, to a supervisor. */
-static int start(struct launcher *launcher, const struct job *job, int guild_fd,
-		 launch_fn fn, void *userdata, struct launch **ret)
+static int hand_over(struct launcher *launcher, const struct job *job, int guild_fd,
+		     const char *answer, launch_fn fn, void *userdata,
+		     struct launch **ret)
 {
 	_cleanup_(launch_freep) struct launch *launch = calloc(1, sizeof(*launch));
 	int r;
@@ -144,11 +152,11 @@ static int start(struct launcher *launcher, const struct job *job, int guild_fd,
 	launch->launcher = launcher;
 	launch->fn = fn;
 	launch->userdata = userdata;
-	launch->is_new = job->is_new;
 	launch->id = strdup(job->id);
-	if (!launch->id)
+	launch->answer = strdup(answer);
+	if (!launch->id || !launch->answer)
 		return -ENOMEM;
-	r = spawn_job(launcher->spawner, job, guild_fd, on_started, launch,
+	r = spawn_job(launcher->spawner, job, guild_fd, on_carried_out, launch,
 		      &launch->spawn);
 	if (r < 0)
 		return r;
@@ -165,9 +173,11 @@ static int explain(int r, const char *what, struct strbuf *ret_why)
 }
 
 static struct preparation preparation_of(const struct launcher *launcher,
+					 enum job_kind kind,
 					 const struct decision *decision, const char *id)
 {
 	return (struct preparation){
+		.kind = kind,
 		.operation = decision->operation,
 		.request = &decision->request,
 		.flags = &decision->flags,
@@ -180,12 +190,30 @@ static struct preparation preparation_of(const struct launcher *launcher,
 	};
 }
 
+/* Takes the transition lock of @run: a descriptor that holds it, or -errno. */
+static int lock_run(const struct run *run, struct strbuf *ret_why)
+{
+	_cleanup_close_ int guild_fd = file_open_dir(run_guild_fd(run), ".");
+	int r;
+
+	if (guild_fd < 0)
+		return explain(guild_fd, "open the run", ret_why);
+	r = lock_try(guild_fd);
+	if (r < 0) {
+		strbuf_addf(ret_why, "the run %s is being started by somebody else",
+			    run_id(run));
+		return r;
+	}
+	return take_fd(&guild_fd);
+}
+
 /* With the lock: what was decided before may not hold any more. */
 static int restart_locked(struct launcher *launcher, const struct run *run, int guild_fd,
 			  struct str text, launch_fn fn, void *userdata,
 			  struct launch **ret, struct strbuf *ret_answer)
 {
 	_cleanup_(decision_done) struct decision decision = DECISION_INIT;
+	_cleanup_(strbuf_done) struct strbuf answer = STRBUF_INIT;
 	_cleanup_(job_done) struct job job = JOB_INIT;
 	struct preparation preparation;
 	int r;
@@ -195,10 +223,13 @@ static int restart_locked(struct launcher *launcher, const struct run *run, int 
 		return r;
 	if (decision.skip)
 		return strbuf_adds(ret_answer, SKIPPED);
-	preparation = preparation_of(launcher, &decision, run_id(run));
+	preparation = preparation_of(launcher, JOB_START, &decision, run_id(run));
 	r = prepare_restart(&preparation, run, &job);
 	if (r == 0)
-		r = start(launcher, &job, guild_fd, fn, userdata, ret);
+		r = strbuf_addf(&answer, "Restarting %s", run_id(run));
+	if (r == 0)
+		r = hand_over(launcher, &job, guild_fd, strbuf_cstr(&answer), fn,
+			      userdata, ret);
 	return explain(r, "start the run", ret_answer);
 }
 
@@ -221,17 +252,37 @@ int launch_restart(struct launcher *launcher, const char *id, struct str text,
 	if (decision.skip)
 		return strbuf_adds(ret_answer, SKIPPED);
 
-	guild_fd = file_open_dir(run_guild_fd(run), ".");
+	guild_fd = lock_run(run, ret_answer);
 	if (guild_fd < 0)
-		return explain(guild_fd, "open the run", ret_answer);
-	r = lock_try(guild_fd);
-	if (r < 0) {
-		strbuf_addf(ret_answer, "the run %s is being started by somebody else",
-			    id);
-		return r;
-	}
+		return guild_fd;
 	return restart_locked(launcher, run, guild_fd, text, fn, userdata, ret,
 			      ret_answer);
+}
+
+int launch_flags(struct launcher *launcher, const char *id, struct str text, launch_fn fn,
+		 void *userdata, struct launch **ret, struct strbuf *ret_why)
+{
+	_cleanup_(decision_done) struct decision decision = DECISION_INIT;
+	_cleanup_(job_done) struct job job = JOB_INIT;
+	_cleanup_(run_freep) struct run *run = NULL;
+	_cleanup_close_ int guild_fd = -1;
+	struct preparation preparation;
+	int r;
+
+	r = find_run(launcher, id, &run, ret_why);
+	if (r < 0)
+		return r;
+	guild_fd = lock_run(run, ret_why);
+	if (guild_fd < 0)
+		return guild_fd;
+	r = decide_flags(&launcher->decider, run, text, true, &decision, ret_why);
+	if (r < 0)
+		return r;
+	preparation = preparation_of(launcher, JOB_STAGE, &decision, id);
+	r = prepare_restart(&preparation, run, &job);
+	if (r == 0)
+		r = hand_over(launcher, &job, guild_fd, "", fn, userdata, ret);
+	return explain(r, "write the flags", ret_why);
 }
 
 static const char *find_match(const struct launcher *launcher,
@@ -245,9 +296,10 @@ static const char *find_match(const struct launcher *launcher,
 			   &decision->flags, needed);
 }
 
-int launch_run(struct launcher *launcher, const struct operation *operation,
-	       unsigned int needed, struct str text, launch_fn fn, void *userdata,
-	       struct launch **ret, struct strbuf *ret_answer)
+static int make_run(struct launcher *launcher, enum job_kind kind,
+		    const struct operation *operation, unsigned int needed,
+		    struct str text, launch_fn fn, void *userdata, struct launch **ret,
+		    struct strbuf *ret_answer)
 {
 	_cleanup_(decision_done) struct decision decision = DECISION_INIT;
 	_cleanup_(job_done) struct job job = JOB_INIT;
@@ -266,9 +318,25 @@ int launch_run(struct launcher *launcher, const struct operation *operation,
 	if (match)
 		return strbuf_adds(ret_answer, match);
 
-	preparation = preparation_of(launcher, &decision, id);
+	preparation = preparation_of(launcher, kind, &decision, id);
 	r = prepare_new(&preparation, &job);
 	if (r == 0)
-		r = start(launcher, &job, -1, fn, userdata, ret);
-	return explain(r, "start a run", ret_answer);
+		r = hand_over(launcher, &job, -1, id, fn, userdata, ret);
+	return explain(r, kind == JOB_START ? "start a run" : "stage a run", ret_answer);
+}
+
+int launch_run(struct launcher *launcher, const struct operation *operation,
+	       unsigned int needed, struct str text, launch_fn fn, void *userdata,
+	       struct launch **ret, struct strbuf *ret_answer)
+{
+	return make_run(launcher, JOB_START, operation, needed, text, fn, userdata, ret,
+			ret_answer);
+}
+
+int launch_stage(struct launcher *launcher, const struct operation *operation,
+		 unsigned int needed, struct str text, launch_fn fn, void *userdata,
+		 struct launch **ret, struct strbuf *ret_answer)
+{
+	return make_run(launcher, JOB_STAGE, operation, needed, text, fn, userdata, ret,
+			ret_answer);
 }

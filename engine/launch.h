@@ -1,6 +1,6 @@
 /*
- * Starts runs, new ones and old ones again: a decision (engine/decide.h), made a job, and
- * handed to a supervisor (engine/spawn.h).
+ * Starts and stages runs, new ones and old ones again: a decision (engine/decide.h), made
+ * a job, and handed to a supervisor (engine/spawn.h).
  *
  * To carry a request out, the run's transition lock is taken first (so that of two
  * mounts, or two writers, one decides), it is decided again, and the lock is handed on to
@@ -39,14 +39,17 @@ DEFINE_CLEANUP(struct launcher, launcher_free);
 
 /*
  * Judges @text, all that was written so far: 0, or -errno with a sentence when it can't
- * be carried out, as decide_restart(); -ENOENT also when the run is gone.
+ * be carried out, as decide_restart() and its kin; -ENOENT also when the run is gone.
  */
 int launch_check_restart(struct launcher *launcher, const char *id, struct str text,
 			 struct strbuf *ret_why);
+int launch_check_flags(struct launcher *launcher, const char *id, struct str text,
+		       struct strbuf *ret_why);
 int launch_check_run(struct launcher *launcher, const struct operation *operation,
 		     struct str text, struct strbuf *ret_why);
 
-/* Called once when a start is on disk (0 and the answer) or failed (-errno, a sentence).
+/* Called once when a start or a stage is on disk (0 and the answer) or failed (-errno, a
+ * sentence).
  */
 typedef void (*launch_fn)(void *userdata, int r, struct str answer);
 
@@ -64,5 +67,14 @@ int launch_restart(struct launcher *launcher, const char *id, struct str text,
 int launch_run(struct launcher *launcher, const struct operation *operation,
 	       unsigned int needed, struct str text, launch_fn fn, void *userdata,
 	       struct launch **ret, struct strbuf *ret_answer);
+
+/* The same, but the run is only made, and stays staged. */
+int launch_stage(struct launcher *launcher, const struct operation *operation,
+		 unsigned int needed, struct str text, launch_fn fn, void *userdata,
+		 struct launch **ret, struct strbuf *ret_answer);
+
+/* Writes the flags of @text over those of a staged run; there is no answer but ''. */
+int launch_flags(struct launcher *launcher, const char *id, struct str text, launch_fn fn,
+		 void *userdata, struct launch **ret, struct strbuf *ret_why);
 
 void launch_forget(struct launch *launch); /* takes NULL */

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/env-file.h"
 #include "engine/label.h"
 #include "engine/value-text.h"
 #include "engine/yaml.h"
@@ -369,10 +370,22 @@ static int copy_strv(char *const *strv, char ***ret)
 	return 0;
 }
 
+static int fill_env_file(const struct preparation *preparation, struct job *job)
+{
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+	int r = env_file_format(&preparation->command->env, &text);
+
+	if (r < 0)
+		return r;
+	job->env_file = strbuf_take(&text);
+	return job->env_file ? 0 : -ENOMEM;
+}
+
 static int fill_process(const struct preparation *preparation, struct job *job)
 {
 	int r;
 
+	job->kind = preparation->kind;
 	job->stop_timeout_us = preparation->stop_timeout_us;
 	job->n_files = preparation->n_files;
 	job->id = strdup(preparation->id);
@@ -391,7 +404,9 @@ static int fill_process(const struct preparation *preparation, struct job *job)
 				return -ENOMEM;
 		}
 	}
-	r = copy_strv(preparation->command->argv, &job->argv);
+	r = fill_env_file(preparation, job);
+	if (r == 0)
+		r = copy_strv(preparation->command->argv, &job->argv);
 	return r < 0 ? r : copy_strv(preparation->command->envp, &job->envp);
 }
 

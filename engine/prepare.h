@@ -1,6 +1,7 @@
 /*
- * Makes the job of a supervisor: every attribute that Guild would write for a new run or
- * a restart, in Guild's form and order (sections 1.6 and 4.4 of guild-behaviour.md).
+ * Makes the job of a supervisor, of a start or a stage: every attribute that Guild would
+ * write for a new run or a restart, in Guild's form and order (sections 1.6 and 4.4 of
+ * guild-behaviour.md).
  */
 #pragma once
 
@@ -11,6 +12,7 @@
 
 /* What a job is made of; all borrowed. */
 struct preparation {
+	enum job_kind kind;
 	const struct operation *operation;
 	const struct request *request;
 	const struct flags *flags;   /* the whole set that the run gets */

@@ -230,6 +230,36 @@ static int write_opref(struct record *record, struct durable *durable)
 	return write_file(record, REPLACE_OPREF, opref, durable);
 }
 
+/* What a run has as long as it is not started: Guild's marker, and ENV (1.4). */
+static int write_staged(struct record *record, struct durable *durable,
+			struct strbuf *ret_why)
+{
+	int r = 0;
+
+	/* The environment of the start is an attribute, and is not known yet. */
+	job_drop_attr(record->job, "env");
+	record->replace.keeps_markers = true;
+	if (record->job->env_file)
+		r = write_file(record, REPLACE_ENV, str_from(record->job->env_file),
+			       durable);
+	if (r < 0)
+		return why(ret_why, r, "cannot write .guild/ENV");
+	if (record->job->is_new)
+		r = durable_create(durable, record->guild_fd, "STAGED", STR(""));
+	return r < 0 ? why(ret_why, r, "cannot write .guild/STAGED") : 0;
+}
+
+static int open_outputs(struct record *record, struct strbuf *ret_why)
+{
+	record->output_fd = open_output(record, REPLACE_OUTPUT);
+	if (record->output_fd < 0)
+		return why(ret_why, record->output_fd, "cannot write .guild/output");
+	record->index_fd = open_output(record, REPLACE_INDEX);
+	if (record->index_fd < 0)
+		return why(ret_why, record->index_fd, "cannot write .guild/output.index");
+	return 0;
+}
+
 static int build_attrs(struct record *record, struct durable *durable,
 		       struct strbuf *ret_why)
 {
@@ -260,6 +290,7 @@ static int build_attrs(struct record *record, struct durable *durable,
 int record_prepare(struct record *record, struct strbuf *ret_why)
 {
 	_cleanup_(durable_done) struct durable durable = DURABLE_INIT;
+	bool is_staged;
 	int r;
 
 	r = copy_source(record, ret_why);
@@ -271,14 +302,12 @@ int record_prepare(struct record *record, struct strbuf *ret_why)
 	r = write_manifest(record, &durable);
 	if (r < 0)
 		return why(ret_why, r, "cannot write .guild/manifest");
-	record->output_fd = open_output(record, REPLACE_OUTPUT);
-	if (record->output_fd < 0)
-		return why(ret_why, record->output_fd, "cannot write .guild/output");
-	record->index_fd = open_output(record, REPLACE_INDEX);
-	if (record->index_fd < 0)
-		return why(ret_why, record->index_fd, "cannot write .guild/output.index");
-	r = build_attrs(record, &durable, ret_why);
-	if (r < 0)
+	is_staged = record->job->kind == JOB_STAGE;
+	r = is_staged ? write_staged(record, &durable, ret_why)
+		      : open_outputs(record, ret_why);
+	if (r == 0)
+		r = build_attrs(record, &durable, ret_why);
+	if (r < 0 || is_staged)
 		return r;
 
 	record->lock_fd = lock_take(record->guild_fd);

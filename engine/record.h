@@ -19,6 +19,8 @@
  *   record_end()      writes how the run ended
  *   record_close()    makes it known: there is no LOCK any more
  *
+ * A run that is only staged ends with record_clear().
+ *
  * record_done() undoes what record_commit() has not completed, so an error of the first
  * three leaves the home as it was.
  */

@@ -20,6 +20,7 @@ static const struct {
 	[REPLACE_MANIFEST] = { "manifest", "manifest.new" },
 	[REPLACE_OUTPUT] = { "output", "output.new" },
 	[REPLACE_INDEX] = { "output.index", "output.index.new" },
+	[REPLACE_ENV] = { "ENV", "ENV.new" },
 };
 
 const char *replace_name(enum replace_part part)
@@ -142,6 +143,8 @@ int replace_commit(struct replace *replace, int guild_fd, struct strbuf *ret_why
 		if (r < 0)
 			return why(ret_why, r, parts[i].name);
 	}
+	if (replace->keeps_markers)
+		return 0;
 	r = file_remove(guild_fd, "STAGED");
 	if (r == 0)
 		r = file_remove(guild_fd, "PENDING");

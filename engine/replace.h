@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "engine/sourcecode.h"
@@ -15,6 +16,7 @@ enum replace_part {
 	REPLACE_MANIFEST,
 	REPLACE_OUTPUT,
 	REPLACE_INDEX,
+	REPLACE_ENV,
 	REPLACE_N_PARTS,
 };
 
@@ -25,6 +27,7 @@ const char *replace_beside_name(enum replace_part part); /* the same with .new *
 struct replace {
 	unsigned int written;		 /* 1 << part: it has been written beside */
 	unsigned int exchanged;		 /* 1 << part */
+	bool keeps_markers;		 /* STAGED and PENDING stay */
 	const struct sourcecode *source; /* borrowed; what is in REPLACE_SOURCE */
 	size_t n_moved;			 /* of the source's files */
 };
@@ -35,8 +38,8 @@ struct replace {
 int replace_recover(int guild_fd);
 
 /*
- * Puts in place what has been written, and removes the markers STAGED and PENDING. 0, or
- * -errno with a sentence; then replace_undo() is to be called.
+ * Puts in place what has been written, and removes the markers STAGED and PENDING unless
+ * they are to stay. 0, or -errno with a sentence; then replace_undo() is to be called.
  */
 int replace_commit(struct replace *replace, int guild_fd, struct strbuf *ret_why);
 

@@ -1,7 +1,7 @@
 /*
  * runfs-supervisor: holds one running run, from its start to its end. Started by the
  * daemon with a job (engine/job.h), it outlives it; all that it has to say later it
- * writes into the run.
+ * writes into the run. A job that starts nothing it carries out, and ends.
  *
  *   SIGTERM, SIGINT            end the run: the signal goes to all of its processes, and
  *                              SIGKILL if there are any after the job's stop_timeout
@@ -300,6 +300,30 @@ static int init_loop(struct supervisor *supervisor)
 	return r;
 }
 
+static int begin(struct supervisor *supervisor, struct strbuf *ret_why)
+{
+	struct job *job = &supervisor->job;
+
+	return record_begin(&supervisor->record, job, JOB_HOME_FD,
+			    job->is_new ? -1 : JOB_GUILD_FD, ret_why);
+}
+
+/* Makes a run, or writes it anew, that somebody starts later. */
+static int stage(struct supervisor *supervisor, struct strbuf *ret_why)
+{
+	struct record *record = &supervisor->record;
+	int r;
+
+	r = begin(supervisor, ret_why);
+	if (r == 0)
+		r = record_prepare(record, ret_why);
+	if (r == 0)
+		r = record_commit(record, ret_why);
+	if (r == 0)
+		record_settle(record);
+	return r;
+}
+
 /* Everything that can fail comes before the commit, and the command after it. */
 static int start(struct supervisor *supervisor, struct strbuf *ret_why)
 {
@@ -307,10 +331,7 @@ static int start(struct supervisor *supervisor, struct strbuf *ret_why)
 	struct job *job = &supervisor->job;
 	int r;
 
-	r = read_job(job, ret_why);
-	if (r == 0)
-		r = record_begin(record, job, JOB_HOME_FD,
-				 job->is_new ? -1 : JOB_GUILD_FD, ret_why);
+	r = begin(supervisor, ret_why);
 	if (r < 0)
 		return r;
 	r = child_fork(job, record->guild_fd, &supervisor->child);
@@ -335,6 +356,19 @@ static int start(struct supervisor *supervisor, struct strbuf *ret_why)
 	return 0;
 }
 
+static int carry_out(struct supervisor *supervisor, struct strbuf *ret_why)
+{
+	switch (supervisor->job.kind) {
+	case JOB_START:
+		return start(supervisor, ret_why);
+	case JOB_STAGE:
+		return stage(supervisor, ret_why);
+	case JOB_N_KINDS:
+		break;
+	}
+	return -EBADMSG;
+}
+
 static void answer(int result, const struct strbuf *why)
 {
 	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
@@ -355,7 +389,9 @@ int main(void)
 
 	r = init_process();
 	if (r == 0)
-		r = start(&supervisor, &why);
+		r = read_job(&supervisor.job, &why);
+	if (r == 0)
+		r = carry_out(&supervisor, &why);
 	if (r < 0) {
 		child_done(&supervisor.child);
 		record_done(&supervisor.record);
@@ -365,6 +401,8 @@ int main(void)
 		return EXIT_FAILURE;
 
 	record_clear(&supervisor.record);
+	if (supervisor.job.kind != JOB_START)
+		return EXIT_SUCCESS;
 	r = loop_run(supervisor.loop);
 	record_close(&supervisor.record);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -22,6 +22,7 @@ struct handle {
 	size_t cursor;	    /* in the answer of a control file, which can't seek */
 	bool was_read;	    /* a snapshot has been read: from 0 again takes a new one */
 
+	bool is_control; /* a request can be made here; else reading is all there is */
 	struct writing writing;
 	struct operation *operation;
 	struct commit commit;
@@ -60,11 +61,6 @@ int handle_result(const struct handle *handle)
 bool handle_is_committing(const struct handle *handle)
 {
 	return handle->committing;
-}
-
-static bool is_control(const struct handle *handle)
-{
-	return handle->node->type->commit != NULL;
 }
 
 static int render(struct handle *handle)
@@ -134,6 +130,7 @@ int handle_open(const struct node *node, int flags, pid_t pid, handle_fn fn,
 	handle->fn = fn;
 	handle->userdata = userdata;
 	handle->output_fd = -1;
+	handle->is_control = (flags & O_ACCMODE) != O_RDONLY;
 	writing_init(&handle->writing, pid);
 	handle->path = strdup(node->path);
 	r = handle->path ? open_content(handle, flags) : -ENOMEM;
@@ -237,7 +234,7 @@ void handle_set_created(struct handle *handle)
 
 int handle_flush(struct handle *handle, uint64_t lock_owner, pid_t pid)
 {
-	if (!is_control(handle) || handle->committing ||
+	if (!handle->is_control || handle->committing ||
 	    !writing_flush(&handle->writing, lock_owner, pid))
 		return 0;
 	return carry_out(handle);
@@ -377,7 +374,7 @@ int handle_read(struct handle *handle, off_t offset, size_t size, bool nonblock,
 	case NODE_PLAIN:
 		break;
 	}
-	return is_control(handle) ? read_control(handle, size, ret)
+	return handle->is_control ? read_control(handle, size, ret)
 				  : read_snapshot(handle, offset, size, ret);
 }
 

@@ -40,6 +40,20 @@ static int run_commit(const struct node *node, struct commit *commit, struct str
 			  commit->done, commit->userdata, &commit->launch, ret_answer);
 }
 
+/* Makes the run that `run` would start, without starting it. */
+static int stage_commit(const struct node *node, struct commit *commit, struct str text,
+			struct strbuf *ret_answer)
+{
+	unsigned int needed = 0;
+	int r = store_op_needed(node->view->store, project_path(node->view->project),
+				node->op_name, &needed);
+
+	if (r < 0 && r != -ENOENT)
+		return r;
+	return launch_stage(node->view->launcher, commit->operation, needed, text,
+			    commit->done, commit->userdata, &commit->launch, ret_answer);
+}
+
 static int flags_read(const struct node *node, struct strbuf *ret_text)
 {
 	_cleanup_(operation_unrefp) struct operation *operation = NULL;
@@ -328,6 +342,8 @@ static int op_runs_list(const struct node *dir, node_list_fn fn, void *userdata)
 static const struct node_type op_entries[] = {
 	{ "run", S_IFREG | 0644, .read = run_read, .operation = find_operation,
 	  .check = run_check, .commit = run_commit },
+	{ "stage", S_IFREG | 0644, .read = run_read, .operation = find_operation,
+	  .check = run_check, .commit = stage_commit },
 	{ "flags", S_IFREG | 0444, .read = flags_read },
 	{ "help", S_IFREG | 0444, .read = help_read },
 	{ "needed", S_IFREG | 0644, .exists = needed_exists, .create = needed_create,

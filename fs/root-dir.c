@@ -9,6 +9,7 @@ static const char readme[] =
 	"    ls ops                             what can be run\n"
 	"    cat ops/OP/help                    its flags\n"
 	"    echo x=10 > ops/OP/run             start a run, with flags\n"
+	"    echo x=10 > ops/OP/stage           make it now and start it later\n"
 	"    cat latest/output                  what it prints, as it comes\n"
 	"    cat latest/wait                    wait for its end: completed 0\n"
 	"\n"

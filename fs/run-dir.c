@@ -103,6 +103,20 @@ static int flags_read(const struct node *node, struct strbuf *ret_text)
 	return r < 0 ? r : flags_format(&flags, ret_text);
 }
 
+static int flags_check(const struct node *node, const struct operation *operation,
+		       struct str text, struct strbuf *ret_why)
+{
+	return launch_check_flags(node->view->launcher, node->run_id, text, ret_why);
+}
+
+/* Writes the flags of @text over those of a staged run. */
+static int flags_commit(const struct node *node, struct commit *commit, struct str text,
+			struct strbuf *ret_answer)
+{
+	return launch_flags(node->view->launcher, node->run_id, text, commit->done,
+			    commit->userdata, &commit->launch, ret_answer);
+}
+
 static int status_read(const struct node *node, struct strbuf *ret_text)
 {
 	_cleanup_(run_freep) struct run *run = NULL;
@@ -487,7 +501,8 @@ static const struct node_type run_entries[] = {
 	{ "needed", S_IFREG | 0644, .exists = needed_exists, .create = needed_create,
 	  .remove = needed_remove, .read = needed_read, .check = needed_check,
 	  .commit = needed_commit, .backing = "needed" },
-	{ "flags", S_IFREG | 0444, .read = flags_read, .backing = "attrs/flags" },
+	{ "flags", S_IFREG | 0644, .read = flags_read, .check = flags_check,
+	  .commit = flags_commit, .backing = "attrs/flags" },
 	{ "output", S_IFREG | 0444, NODE_OUTPUT, .backing = "output" },
 	{ "status", S_IFREG | 0444, .read = status_read },
 	{ "exit_status", S_IFREG | 0444, .read = exit_status_read,

@@ -18,7 +18,8 @@ static bool may_write(fuse_req_t req)
 
 static int try_open(fuse_req_t req, struct node *node, struct fuse_file_info *fi)
 {
-	bool is_stream = node->type->commit || node->type->kind == NODE_WAIT;
+	bool is_stream =
+		(fi->flags & O_ACCMODE) != O_RDONLY || node->type->kind == NODE_WAIT;
 	struct handle *handle;
 	int r;
 

@@ -6,6 +6,7 @@
   print TEXT   a line of output
   end STATUS   it has ended
   fail         it was not to be started after all: an error without an exit status
+  unmark NAME  a marker goes, such as STAGED
   restart      about to start again; Guild leaves exit_status and stopped as they were
   set NAME TEXT  an attribute, such as a label
 """

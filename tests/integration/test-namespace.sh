@@ -24,8 +24,8 @@ while read -r mode names; do
 	done
 done <<END
 755 . ops runs ops/echo.py ops/echo.py/runs runs/$first runs/$first/attrs
-644 ops/echo.py/run ops/echo.py/needed
-644 runs/$first/restart runs/$first/needed runs/$first/stop
+644 ops/echo.py/run ops/echo.py/stage ops/echo.py/needed
+644 runs/$first/restart runs/$first/needed runs/$first/stop runs/$first/flags
 444 README ops/echo.py/flags ops/echo.py/help
 444 runs/$first/output runs/$first/status runs/$first/exit_status runs/$first/wait
 444 runs/$first/op runs/$first/cmd runs/$first/env runs/$first/pid runs/$first/elapsed
@@ -204,7 +204,7 @@ done
 expect_eq "$(cat "$r/started")" "$started"
 expect_eq "$(ls "$mnt/runs" | wc -l)" 2
 chmod 644 "$r/needed"
-chmod 444 "$r/flags"
+chmod 644 "$r/flags"
 
 ### What is not there is not there at once
 for name in nosuch ops/nosuch runs/nosuch "runs/$first/nosuch" "runs/$first/.guild" \

@@ -29,8 +29,10 @@ Test(job, all_of_a_job_comes_through)
 	_cleanup_(job_done) struct job job = JOB_INIT;
 	_cleanup_(job_done) struct job copy = JOB_INIT;
 
+	job.kind = JOB_STAGE;
 	job.id = strdup("0123");
 	job.is_new = true;
+	job.env_file = strdup("export A=1\n");
 	job.opref = strdup("script:/p '' '' x.sh");
 	job.argv = calloc(3, sizeof(char *));
 	job.argv[0] = strdup("python");
@@ -44,7 +46,9 @@ Test(job, all_of_a_job_comes_through)
 	cr_assert_eq(job_add_attr(&job, "label", STR("a\tb\n")), 0);
 
 	pass_on(&job, &copy);
+	cr_expect_eq(copy.kind, JOB_STAGE);
 	cr_expect_str_eq(copy.id, "0123");
+	cr_expect_str_eq(copy.env_file, "export A=1\n");
 	cr_expect(copy.is_new);
 	cr_expect_str_eq(copy.opref, job.opref);
 	cr_expect_str_eq(copy.argv[0], "python");

@@ -186,7 +186,7 @@ Test(node, a_listing_has_the_rows_that_are_there)
 	expect_list("", "README\nlatest\nops\nruns\n");
 	expect_list("runs", "r0\nr1\n");
 	expect_list("ops", "a.sh\nt\n");
-	expect_list("ops/t", "run\nflags\nhelp\nruns\n");
+	expect_list("ops/t", "run\nstage\nflags\nhelp\nruns\n");
 	expect_list("runs/r1/attrs", "");
 	expect_list("runs/r1",
 		    "restart\nflags\noutput\nstatus\nexit_status\nwait\nstop\nop\n"
@@ -287,9 +287,9 @@ Test(node, each_file_of_an_operation_has_the_size_of_what_it_reads)
 	scratch_put_program("project/dir/a.sh", "#!/bin/sh\n");
 	scratch_put_run("r1");
 	scratch_put_guild("r1", "opref", "guildfile:/p 1 '' t");
-	cr_expect_eq(check_all("ops/t"), 5);
+	cr_expect_eq(check_all("ops/t"), 6);
 	cr_expect_eq(check_all("ops/t/runs"), 1);
-	cr_expect_eq(check_all("ops/dir/a.sh"), 4);
+	cr_expect_eq(check_all("ops/dir/a.sh"), 5);
 	cr_expect_eq(check_all("ops"), 1);
 }
 

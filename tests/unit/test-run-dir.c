@@ -227,9 +227,9 @@ Test(run_dir, files_leads_to_the_home)
 
 Test(run_dir, what_cannot_be_written_is_refused)
 {
-	static const char *const files[] = { "flags", "output", "status", "exit_status",
-					     "wait",  "op",	"cmd",	  "env",
-					     "pid",   "source", "elapsed" };
+	static const char *const files[] = { "output", "status", "exit_status", "wait",
+					     "op",     "cmd",	 "env",		"pid",
+					     "source", "elapsed" };
 
 	put_true();
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
@@ -238,6 +238,34 @@ Test(run_dir, what_cannot_be_written_is_refused)
 		(void)snprintf(path, sizeof(path), "runs/r1/%s", files[i]);
 		cr_expect_eq(client_print(path, "x\n"), -EACCES, "%s", path);
 	}
+}
+
+Test(run_dir, the_flags_of_a_staged_run_can_be_written)
+{
+	put_run("#!/bin/sh\necho \"$1 $2\"\n");
+	scratch_put_guild("r1", "STAGED", "");
+	cr_expect_eq(client_print("runs/r1/flags", "x=2\n"), 0);
+	expect_content("runs/r1/flags", "x=2\ny='a b'\n");
+	expect_content("runs/r1/status", "staged\n");
+	expect_content("runs/r1/cmd", "./x.sh 2 'a b'\n");
+	cr_expect_eq(client_print("runs/r1/flags", "z=2\n"), -EINVAL);
+	cr_expect_eq(client_print("runs/r1/flags", "--needed\n"), -EINVAL);
+	expect_content("runs/r1/flags", "x=2\ny='a b'\n");
+}
+
+Test(run_dir, the_flags_of_another_run_can_not_be_written)
+{
+	static const char *const markers[] = { "PENDING", NULL };
+
+	put_true();
+	for (size_t i = 0; i < 2; i++) {
+		if (markers[i])
+			scratch_put_guild("r1", markers[i], "");
+		cr_expect_eq(client_print("runs/r1/flags", "x=2\n"), -EBUSY);
+		if (markers[i])
+			scratch_delete("home/runs/r1/.guild/PENDING");
+	}
+	expect_content("runs/r1/flags", "x=1\ny='a b'\n");
 }
 
 Test(run_dir, a_restart_starts_the_run_again_with_the_flags_over_its_own)
