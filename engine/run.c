@@ -243,6 +243,12 @@ enum run_status run_status(const struct run *run)
 	}
 }
 
+bool run_has_marker(const struct run *run)
+{
+	return has_marker(run, "LOCK") || has_marker(run, "PENDING") ||
+	       has_marker(run, "LOCK.remote");
+}
+
 bool run_may_be_starting(const struct run *run)
 {
 	struct timespec now;

@@ -78,6 +78,9 @@ static inline bool run_status_is_live(enum run_status status)
 	return status == RUN_PENDING || status == RUN_RUNNING;
 }
 
+/* Is there a marker of a live run? Cheaper than run_status(), and true of all such. */
+bool run_has_marker(const struct run *run);
+
 /* The process that holds a live run (the supervisor, or Guild's); 0 when there is none.
  */
 pid_t run_pid(const struct run *run);

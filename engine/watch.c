@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "engine/file.h"
@@ -34,11 +36,30 @@ struct watch {
 	struct loop_source *source, *tick;
 	watch_fn fn;
 	void *userdata;
-	int fd;
+	int fd; /* -1: only the tick tells */
 	int home_wd, runs_wd;
+	int problem; /* as watch_problem() */
 	struct list runs;
 	size_t n_runs;
 };
+
+/* May others change what is there, without the kernel of this machine being told? */
+static bool is_remote(int fd)
+{
+	static const unsigned int kinds[] = { NFS_SUPER_MAGIC,	SMB_SUPER_MAGIC,
+					      SMB2_SUPER_MAGIC, CIFS_SUPER_MAGIC,
+					      CEPH_SUPER_MAGIC, AFS_SUPER_MAGIC,
+					      V9FS_MAGIC,	FUSE_SUPER_MAGIC };
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0)
+		return false;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if ((unsigned int)fs.f_type == kinds[i])
+			return true;
+	}
+	return false;
+}
 
 /* Watches a directory by its descriptor; -1 when that can't be. */
 static int add_fd(struct watch *watch, int dir_fd, uint32_t events)
@@ -55,18 +76,47 @@ static void remove_wd(struct watch *watch, int wd)
 		(void)inotify_rm_watch(watch->fd, wd);
 }
 
-static void watch_list(struct watch *watch)
+/* Watches @fd in the place of what @wd watches. 0 or -errno; -1 in @wd is none. */
+static int replace_wd(struct watch *watch, int *wd, int fd, uint32_t events)
 {
-	int fd = store_runs_fd(watch->store);
+	int new_wd = fd < 0 ? -1 : add_fd(watch, fd, events);
+	int r = fd >= 0 && new_wd < 0 ? -errno : 0;
 
-	watch->runs_wd = fd < 0 ? -1 : add_fd(watch, fd, LIST_EVENTS);
+	if (*wd != new_wd)
+		remove_wd(watch, *wd);
+	*wd = new_wd;
+	return r;
 }
 
+/* The list of runs, and the home, where runs/ may come into being or be replaced. */
+static void watch_home(struct watch *watch)
+{
+	int r, runs_fd = store_runs_fd(watch->store);
+
+	if (watch->fd < 0)
+		return;
+	watch->problem = is_remote(store_fd(watch->store)) ? -EREMOTE : 0;
+	r = replace_wd(watch, &watch->home_wd, store_fd(watch->store), LIST_EVENTS);
+	if (r == 0)
+		r = replace_wd(watch, &watch->runs_wd, runs_fd, LIST_EVENTS);
+	if (r < 0)
+		watch->problem = r;
+}
+
+/* A start puts another directory in the place of attrs/. */
 static void watch_attrs(struct watch *watch, struct watched_run *watched, int guild_fd)
 {
 	_cleanup_close_ int attrs_fd = file_open_dir(guild_fd, "attrs");
 
-	watched->attrs_wd = attrs_fd < 0 ? -1 : add_fd(watch, attrs_fd, RUN_EVENTS);
+	(void)replace_wd(watch, &watched->attrs_wd, attrs_fd, RUN_EVENTS);
+}
+
+static void watch_new_attrs(struct watch *watch, struct watched_run *watched)
+{
+	_cleanup_(run_freep) struct run *run = NULL;
+
+	if (store_find(watch->store, watched->id, &run) == 0)
+		watch_attrs(watch, watched, run_guild_fd(run));
 }
 
 static void watch_files(struct watch *watch, struct watched_run *watched)
@@ -75,21 +125,8 @@ static void watch_files(struct watch *watch, struct watched_run *watched)
 
 	if (store_find(watch->store, watched->id, &run) < 0)
 		return;
-	watched->guild_wd = add_fd(watch, run_guild_fd(run), RUN_EVENTS);
+	(void)replace_wd(watch, &watched->guild_wd, run_guild_fd(run), RUN_EVENTS);
 	watch_attrs(watch, watched, run_guild_fd(run));
-}
-
-/* A start puts another directory in the place of attrs/. */
-static void watch_new_attrs(struct watch *watch, struct watched_run *watched)
-{
-	_cleanup_(run_freep) struct run *run = NULL;
-	int old_wd = watched->attrs_wd;
-
-	if (store_find(watch->store, watched->id, &run) < 0)
-		return;
-	watch_attrs(watch, watched, run_guild_fd(run));
-	if (old_wd != watched->attrs_wd)
-		remove_wd(watch, old_wd);
 }
 
 static struct watched_run *find_id(struct watch *watch, const char *id)
@@ -130,15 +167,28 @@ static void note_run_event(struct watch *watch, struct watched_run *watched,
 	watched->changed = true;
 }
 
+/* What is watched may not be what it was: a directory may have been replaced. */
+static void look_again(struct watch *watch)
+{
+	watch_home(watch);
+	list_for_each (link, &watch->runs) {
+		struct watched_run *watched = list_entry(link, struct watched_run, link);
+
+		watch_files(watch, watched);
+		watched->changed = true;
+	}
+	watch->fn(watch->userdata, NULL, true);
+}
+
 static void handle_event(struct watch *watch, const struct inotify_event *event)
 {
 	struct watched_run *watched;
 
 	if (event->mask & IN_Q_OVERFLOW) {
-		watch->fn(watch->userdata, NULL, true);
+		look_again(watch);
 	} else if (event->wd == watch->home_wd) {
 		if (event->len > 0 && strcmp(event->name, "runs") == 0) {
-			watch_list(watch);
+			watch_home(watch);
 			watch->fn(watch->userdata, NULL, true);
 		}
 	} else if (event->wd == watch->runs_wd) {
@@ -207,11 +257,20 @@ static void on_inotify(void *userdata, uint32_t events)
 	watch_process(userdata);
 }
 
+static bool needs_tick(const struct watch *watch)
+{
+	return watch->n_runs > 0 || watch->problem < 0;
+}
+
 static void on_tick(void *userdata, uint32_t events)
 {
 	struct watch *watch = userdata;
 	char id[NAME_MAX + 1];
 
+	if (watch->problem < 0) {
+		watch_home(watch);
+		watch->fn(watch->userdata, NULL, true);
+	}
 	list_for_each (link, &watch->runs) {
 		struct watched_run *watched = list_entry(link, struct watched_run, link);
 
@@ -220,8 +279,19 @@ static void on_tick(void *userdata, uint32_t events)
 		(void)snprintf(id, sizeof(id), "%s", watched->id);
 		watch->fn(watch->userdata, id, false);
 	}
-	if (watch->n_runs > 0)
+	if (needs_tick(watch))
 		loop_timer_set(watch->tick, TICK_US);
+}
+
+/* Without an instance the tick does. */
+static int open_inotify(struct watch *watch, struct loop *loop)
+{
+	watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (watch->fd < 0) {
+		watch->problem = -errno;
+		return 0;
+	}
+	return loop_add_fd(loop, watch->fd, EPOLLIN, on_inotify, watch, &watch->source);
 }
 
 int watch_new(struct loop *loop, struct store *store, watch_fn fn, void *userdata,
@@ -236,16 +306,15 @@ int watch_new(struct loop *loop, struct store *store, watch_fn fn, void *userdat
 	watch->fn = fn;
 	watch->userdata = userdata;
 	list_init(&watch->runs);
-	watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (watch->fd < 0)
-		return -errno;
-	r = loop_add_fd(loop, watch->fd, EPOLLIN, on_inotify, watch, &watch->source);
+	watch->home_wd = watch->runs_wd = -1;
+	r = open_inotify(watch, loop);
 	if (r == 0)
 		r = loop_add_timer(loop, on_tick, watch, &watch->tick);
 	if (r < 0)
 		return r;
-	watch->home_wd = add_fd(watch, store_fd(store), LIST_EVENTS);
-	watch_list(watch);
+	watch_home(watch);
+	if (needs_tick(watch))
+		loop_timer_set(watch->tick, TICK_US);
 	*ret = take_ptr(watch);
 	return 0;
 }
@@ -293,6 +362,11 @@ void watch_remove(struct watch *watch, const char *id)
 	list_unlink(&watched->link);
 	watch->n_runs--;
 	free(watched);
+}
+
+int watch_problem(const struct watch *watch)
+{
+	return watch->problem;
 }
 
 size_t watch_count(const struct watch *watch)

@@ -434,6 +434,25 @@ static int check(struct program *program)
 	return r == EXIT_OK ? find_helpers(program) : r;
 }
 
+/* Such a mount serves all the same, a moment later. */
+static void warn_of_watch(const struct watch *watch)
+{
+	const char *limit = NULL;
+
+	switch (-watch_problem(watch)) {
+	case EMFILE:
+		limit = "instances";
+		break;
+	case ENOSPC:
+		limit = "watches";
+		break;
+	}
+	if (limit)
+		log_error("no inotify %s left: changes are looked for twice a second"
+			  " (raise fs.inotify.max_user_%s)",
+			  limit, limit);
+}
+
 static int assemble(struct program *program)
 {
 	int r = make_parts(program);
@@ -442,11 +461,6 @@ static int assemble(struct program *program)
 	if (r == 0)
 		r = watch_new(program->loop, program->store, on_home_changed, program,
 			      &program->watch);
-	if (r == -EMFILE) {
-		log_error("no inotify instance is left: raise "
-			  "fs.inotify.max_user_instances");
-		return EXIT_SYSTEM;
-	}
 	if (r == 0)
 		r = make_session(program);
 	if (r == 0)
@@ -467,6 +481,7 @@ static int mount_and_serve(struct program *program)
 	store_clean(program->store);
 	if (session_mount(program->session, program->mountpoint) < 0)
 		return EXIT_MOUNT; /* libfuse has said why */
+	warn_of_watch(program->watch);
 	if (program->options.verbose) {
 		printf("%s mounted on %s\n", store_path(program->store),
 		       program->mountpoint);

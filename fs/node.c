@@ -212,6 +212,14 @@ void node_forget(struct node_table *table, struct node *node, uint64_t n_lookups
 	node_free(node);
 }
 
+struct node *node_find(const struct node_table *table, const char *path)
+{
+	const struct node key = { .path = (char *)(uintptr_t)path };
+	struct node **place = tfind(&key, &table->nodes, compare_paths);
+
+	return place ? *place : NULL;
+}
+
 int node_list(const struct node *dir, node_list_fn fn, void *userdata)
 {
 	for (const struct node_type *type = dir->type->entries; type && type->name;
@@ -291,6 +299,18 @@ static int measure(const struct node *node, struct stat *ret)
 	if (node->type->kind == NODE_PLAIN && !node->type->size)
 		ret->st_size = (off_t)text.len;
 	return r;
+}
+
+bool node_is_still(const struct node *node)
+{
+	_cleanup_(run_freep) struct run *run = NULL;
+
+	if (!node->run_id)
+		return S_ISDIR(node->type->mode) && !node->op_name;
+	if (!node->type->told || node_is_writable(node))
+		return false;
+	return S_ISDIR(node->type->mode) ||
+	       (node_run(node, &run) == 0 && !run_has_marker(run));
 }
 
 int node_stat(const struct node *node, struct stat *ret)

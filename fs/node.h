@@ -71,6 +71,12 @@ struct node_type {
 	int (*commit)(const struct node *node, struct commit *commit, struct str text,
 		      struct strbuf *ret_answer);
 
+	/*
+	 * Of what belongs to a run: it changes only when that starts, ends or goes. Then
+	 * the kernel is told (fs/session-told.c), and need not ask each time before.
+	 */
+	bool told;
+
 	/* The file under .guild/ whose times it has; NULL: those of .guild itself. */
 	const char *backing;
 	/* When the entry last changed; without it, by the backing. */
@@ -107,6 +113,9 @@ int node_lookup(struct node_table *table, const struct node *dir, const char *na
 		struct node **ret);
 void node_forget(struct node_table *table, struct node *node, uint64_t n_lookups);
 
+/* The node at @path below the mount, if the kernel knows it; without a look-up more. */
+struct node *node_find(const struct node_table *table, const char *path);
+
 /* Calls @fn for each entry of @dir. 0, -EINPROGRESS or -errno. */
 int node_list(const struct node *dir, node_list_fn fn, void *userdata);
 
@@ -125,6 +134,13 @@ const struct node_type *node_creatable(const struct node *dir, const char *name)
  * 0; -ENOENT when it is gone; -EINPROGRESS; else -errno.
  */
 int node_stat(const struct node *node, struct stat *ret);
+
+/*
+ * May the attributes be believed for a while? Those of what is always there, and of what
+ * is told: of a directory always, of a file while the run has no marker of being alive.
+ * Ask before node_stat(): a run that ends in between has been asked about once more.
+ */
+bool node_is_still(const struct node *node);
 
 /* The run that @node belongs to. 0, -ENOENT. */
 int node_run(const struct node *node, struct run **ret);

@@ -82,6 +82,7 @@ void runfs_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *f
 
 void answer_getattr(fuse_req_t req, struct node *node)
 {
+	double timeout = attr_timeout(node);
 	struct stat st;
 	int r = node_stat(node, &st);
 
@@ -91,7 +92,7 @@ void answer_getattr(fuse_req_t req, struct node *node)
 	else if (r < 0)
 		reply_error(req, r);
 	else
-		(void)fuse_reply_attr(req, &st, attr_timeout(node));
+		(void)fuse_reply_attr(req, &st, timeout);
 }
 
 void runfs_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)

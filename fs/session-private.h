@@ -1,6 +1,7 @@
 /*
  * What the files of the session share: session.c receives, session-names.c and
- * session-files.c answer, session-wait.c keeps those who wait.
+ * session-files.c answer, session-wait.c keeps those who wait, and session-told.c tells
+ * the kernel what is not so any more.
  */
 #pragma once
 
@@ -12,9 +13,10 @@
 #include "fs/session.h"
 
 /*
- * How long the kernel may believe what it was told. What can change behind the mount is
- * asked for each time; that a name leads to the same node is not, for a second, and
- * neither is what is the same for ever about /, ops and runs.
+ * How long the kernel may believe what it was told, at most: it is never wrong for longer
+ * than a second, whatever was missed. It believes that a name leads to the same node (but
+ * not of names that come and go, and never that there is none), and the attributes of
+ * what is still (node_is_still()). All else is asked for each time.
  */
 #define ENTRY_TIMEOUT_S 1.0
 #define STILL_TIMEOUT_S 1.0
@@ -90,13 +92,10 @@ static inline struct node *node_of(fuse_req_t req, fuse_ino_t ino)
 				   : (struct node *)(uintptr_t)ino;
 }
 
-/* How long the attributes of @node hold: a directory of no run and no operation has none.
- */
+/* How long the attributes of @node hold; ask before they are read. */
 static inline double attr_timeout(const struct node *node)
 {
-	return S_ISDIR(node->type->mode) && !node->run_id && !node->op_name
-		       ? STILL_TIMEOUT_S
-		       : ATTR_TIMEOUT_S;
+	return node_is_still(node) ? STILL_TIMEOUT_S : ATTR_TIMEOUT_S;
 }
 
 static inline struct handle *handle_of(const struct fuse_file_info *fi)
@@ -133,6 +132,12 @@ void poller_free_of(struct session *session, const struct handle *handle);
 
 /* A handle_fn: those who wait for its commit are answered. */
 void session_handle_committed(void *userdata, struct handle *handle);
+
+/*
+ * session-told.c: what the kernel believes of the run @id, which has changed or is gone,
+ * is over. Whoever is answered afterwards finds it as it is.
+ */
+void tell_run(struct session *session, const char *id);
 
 /* session-names.c: finds the entry @name of @dir, with a look-up more. 0 or -errno. */
 int session_lookup(struct session *session, const struct node *dir, const char *name,

@@ -145,6 +145,8 @@ static bool is_of_run(const char *run_id, const char *id)
 
 void session_run_changed(struct session *session, const char *id)
 {
+	if (id)
+		tell_run(session, id);
 	list_for_each (link, &session->waiters) {
 		struct waiter *waiter = list_entry(link, struct waiter, link);
 
@@ -165,7 +167,10 @@ void session_run_changed(struct session *session, const char *id)
 void session_handle_committed(void *userdata, struct handle *handle)
 {
 	struct session *session = userdata;
+	const char *id = handle_node(handle)->run_id;
 
+	if (id)
+		tell_run(session, id);
 	list_for_each (link, &session->waiters) {
 		struct waiter *waiter = list_entry(link, struct waiter, link);
 

@@ -64,6 +64,61 @@ Test(node, the_same_name_is_the_same_node_and_counts)
 	node_forget(nodes, dir, 2);
 }
 
+Test(node, a_node_is_found_by_its_path_while_it_is_known)
+{
+	struct node *dir = look(node_root(nodes), "runs"), *run;
+
+	put_run("a");
+	cr_expect_null(node_find(nodes, "runs/a"));
+	run = look(dir, "a");
+	cr_expect_eq(node_find(nodes, "runs/a"), run);
+	cr_expect_eq(run->n_lookups, 1, "that was no look-up");
+	cr_expect_null(node_find(nodes, "runs/a/flags"));
+	node_forget(nodes, run, 1);
+	cr_expect_null(node_find(nodes, "runs/a"));
+}
+
+/* What the kernel may believe for a while, whatever the run does meanwhile. */
+Test(node, directories_and_what_an_ended_run_has_stand_still)
+{
+	static const struct {
+		const char *path;
+		bool is_still, is_still_alive;
+	} rows[] = {
+		{ "runs", true, true },
+		{ "runs/a", true, true },
+		{ "runs/a/attrs", true, true },
+		{ "runs/a/series", true, true },
+		{ "runs/a/cmd", true, false },
+		{ "runs/a/started", true, false },
+		{ "runs/a/files", true, false },
+		{ "runs/a/status", false, false },
+		{ "runs/a/output", false, false },
+		{ "runs/a/wait", false, false },
+		{ "runs/a/restart", false, false },
+		{ "runs/a/needed", false, false },
+		{ "runs/a/label", false, false },
+		{ "runs/a/attrs/label", false, false },
+		{ "latest", false, false },
+	};
+	static const char *const markers[] = { "LOCK", "PENDING", "LOCK.remote" };
+	_cleanup_close_ int guild_fd = -1;
+
+	put_run("a");
+	guild_fd = openat(scratch_fd, "home/runs/a/.guild", O_RDONLY | O_CLOEXEC);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct node *node = client_node(rows[i].path);
+
+		cr_expect_eq(node_is_still(node), rows[i].is_still, "%s", rows[i].path);
+		for (size_t j = 0; j < sizeof(markers) / sizeof(markers[0]); j++) {
+			scratch_put_guild("a", markers[j], "");
+			cr_expect_eq(node_is_still(node), rows[i].is_still_alive,
+				     "%s with %s", rows[i].path, markers[j]);
+			cr_assert_eq(unlinkat(guild_fd, markers[j], 0), 0);
+		}
+	}
+}
+
 Test(node, a_forget_of_too_much_is_harmless)
 {
 	struct node *dir = look(node_root(nodes), "runs");

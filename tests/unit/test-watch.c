@@ -239,7 +239,8 @@ Test(watch, runs_that_are_replaced_are_told)
 	expect_told("+c ", "a run in it");
 }
 
-Test(watch, what_the_kernel_has_dropped_may_be_anything)
+/* More events than the kernel keeps for one who does not look. */
+static void overflow(void)
 {
 	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
 	long n_events;
@@ -254,8 +255,30 @@ Test(watch, what_the_kernel_has_dropped_may_be_anything)
 	for (long i = 0; i < n_events / 2 + 10; i++) /* of two events each */
 		rename_in_scratch(i % 2 ? "home/runs/d" : "home/runs/c",
 				  i % 2 ? "home/runs/c" : "home/runs/d", 0);
+}
+
+Test(watch, what_the_kernel_has_dropped_may_be_anything)
+{
+	overflow();
 	watch_process(watch);
 	cr_expect(str_ends(strbuf_str(&told), "+(all) "));
+}
+
+Test(watch, what_is_watched_is_found_again_after_an_overflow)
+{
+	cr_assert_eq(watch_add(watch, "a"), 0);
+	overflow();
+	scratch_make_dir(GUILD("a") "/attrs.new");
+	rename_in_scratch(GUILD("a") "/attrs.new", GUILD("a") "/attrs", RENAME_EXCHANGE);
+	rename_in_scratch("home/runs", "home/old", 0);
+	rename_in_scratch("home/old", "home/runs", 0);
+	watch_process(watch);
+	cr_expect(str_ends(strbuf_str(&told), "+(all) a "));
+	strbuf_reset(&told);
+	scratch_put_attr("a", "exit_status", "0\n");
+	expect_told_of("a", "the new attributes");
+	scratch_make_dir("home/runs/e");
+	expect_told("+e ", "the list");
 }
 
 Test(watch, the_loop_tells_too)
@@ -316,40 +339,73 @@ static bool write_file(const char *path, const char *text)
 	return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
 }
 
-/* Leaves this process, of one thread, no inotify watches. */
-static bool forbid_watches(void)
+/* Leaves this process, of one thread, @number of inotify's @what. */
+static bool limit_inotify(const char *what, const char *number)
 {
-	return unshare(CLONE_NEWUSER) == 0 &&
-	       write_file("/proc/sys/user/max_inotify_watches", "0");
+	_cleanup_(strbuf_done) struct strbuf path = STRBUF_INIT;
+
+	strbuf_addf(&path, "/proc/sys/user/max_inotify_%s", what);
+	return write_file(strbuf_cstr(&path), number);
 }
 
-static int watch_without_inotify(void)
+static void watch_anew(void)
 {
-	if (!forbid_watches())
-		return CAN_NOT;
 	watch_free(take_ptr(watch));
 	loop_free(take_ptr(loop));
 	if (loop_new(&loop) < 0 || watch_new(loop, store, on_change, NULL, &watch) < 0 ||
 	    watch_add(watch, "a") < 0)
-		return EXIT_FAILURE;
-	scratch_put_attr("a", "x", "1\n");
-	watch_process(watch);
-	if (told.len > 0)
-		return EXIT_FAILURE;
-	run_patiently(loop);
-	return str_is(strbuf_str(&told), "a ") ? EXIT_SUCCESS : EXIT_FAILURE;
+		_exit(EXIT_FAILURE);
 }
 
-Test(watch, the_tick_tells_where_no_watch_is_possible)
+/* With none of @what, which is @problem, and then with enough. */
+static int watch_without(const char *what, int problem)
+{
+	if (unshare(CLONE_NEWUSER) < 0 || !limit_inotify(what, "0"))
+		return CAN_NOT;
+	watch_anew();
+	scratch_put_attr("a", "x", "1\n");
+	scratch_make_dir("home/runs/c");
+	watch_process(watch);
+	if (told.len > 0 || watch_problem(watch) != problem)
+		return EXIT_FAILURE;
+	run_patiently(loop);
+	if (!str_is(strbuf_str(&told), "+(all) a "))
+		return EXIT_FAILURE;
+
+	/* Watches may become free, and are looked for; an instance is not. */
+	if (problem != -ENOSPC)
+		return EXIT_SUCCESS;
+	limit_inotify(what, "100");
+	run_patiently(loop);
+	strbuf_reset(&told);
+	if (watch_problem(watch) != 0)
+		return EXIT_FAILURE;
+	scratch_make_dir("home/runs/d");
+	scratch_put_attr("a", "x", "2\n");
+	watch_process(watch);
+	return str_is(strbuf_str(&told), "+d a ") ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static void expect_watching_without(const char *what, int problem)
 {
 	pid_t pid = fork();
 	int status;
 
 	if (pid == 0)
-		_exit(watch_without_inotify());
+		_exit(watch_without(what, problem));
 	cr_assert_eq(waitpid(pid, &status, 0), pid);
 	cr_assert(WIFEXITED(status));
 	if (WEXITSTATUS(status) == CAN_NOT)
 		cr_skip_test("can't make a user namespace");
 	cr_expect_eq(WEXITSTATUS(status), EXIT_SUCCESS);
+}
+
+Test(watch, the_tick_tells_where_no_watch_is_possible)
+{
+	expect_watching_without("watches", -ENOSPC);
+}
+
+Test(watch, the_tick_tells_where_no_instance_is_left)
+{
+	expect_watching_without("instances", -EMFILE);
 }

@@ -1,0 +1,131 @@
+#!/bin/bash
+# When inotify can't tell (its queue runs over; no watch or no instance is left), the home
+# is looked at again within a second, and nothing wrong is shown or waited for in vain.
+#
+# In a user namespace of its own, so that limits are this story's only.
+[ "${1-}" = inside ] ||
+	exec unshare --user --map-root-user --mount bash "$0" inside
+. "$(dirname "$0")/lib.sh"
+
+here=$(dirname "$0")
+make_told
+limits=/proc/sys/user
+
+guild()
+{
+	local id=$1
+	shift
+	"$here/guild.py" "$home/runs/$id" "$@"
+}
+lists()
+{
+	[ "$(ls "$mnt/runs")" = "$1" ]
+}
+is_latest()
+{
+	[ "$(readlink "$mnt/latest")" = "runs/$1" ]
+}
+is_gone()
+{
+	! stat "$mnt/runs/$1" >/dev/null 2>&1
+}
+expect_within_a_second()
+{
+	local begin
+	begin=$(date +%s%3N)
+	wait_for "$@"
+	[ $(($(date +%s%3N) - begin)) -lt 2000 ] || fail "took more than a second: $*"
+}
+
+# All that may change behind the daemon, while it sleeps or can't watch.
+change_all()
+{
+	guild one end 0
+	rm -r "$home/runs/two"
+	guild three init "script:$project '' '' told"
+	guild three spawn "$process"
+}
+expect_all_seen()
+{
+	expect_line "$waiter" "completed 0"
+	expect_within_a_second is_gone two
+	expect_within_a_second lists "one
+three"
+	expect_within_a_second is_latest three
+	expect_eq "$(cat "$mnt/runs/three/status")" running
+	expect_eq "$(cat "$mnt/runs/one/status")" completed
+	"$here/told.py" sizes "$mnt/runs/one"
+}
+sleep 1000 &
+process=$!
+begin()
+{
+	rm -rf "$home/runs"
+	guild one init "script:$project '' '' told"
+	guild one spawn "$process"
+	guild two init "script:$project '' '' told"
+	start_mount
+	exec {waiter}< <(exec cat "$mnt/runs/one/wait")
+	wait_for is_waiting $!
+	expect_eq "$(ls -l "$mnt/runs" | wc -l)" 3
+	stat "$mnt/runs/two" >"$dir/text"
+}
+end()
+{
+	stop_mount
+	exec {waiter}<&-
+}
+
+### Its queue runs over
+
+is_stopped()
+{
+	grep -q '^State:.T' "/proc/$1/status"
+}
+begin
+daemon=$(mount_pid)
+kill -STOP "$daemon"
+wait_for is_stopped "$daemon"
+python3 -c '
+import os, sys
+number = int(open("/proc/sys/fs/inotify/max_queued_events").read())
+for i in range(number // 2 + 10):
+    os.mkdir(sys.argv[1])
+    os.rmdir(sys.argv[1])
+' "$home/runs/.passing"
+change_all
+kill -CONT "$daemon"
+expect_all_seen
+# and it watches as before
+tell_of_another()
+{
+	guild four init "script:$project '' '' told"
+	expect_within_a_second lists "four
+one
+three"
+}
+tell_of_another
+end
+
+### No watch is left, or only one of the two that the home takes; and no instance
+
+for limit in watches:0 watches:1 instances:0; do
+	kept=$(cat "$limits/max_inotify_${limit%:*}")
+	echo "${limit#*:}" >"$limits/max_inotify_${limit%:*}"
+	begin 2>"$dir/error"
+	grep -q "no inotify ${limit%:*} left: changes are looked for twice a second" \
+		"$dir/error"
+	change_all
+	expect_all_seen
+	tell_of_another
+	echo "$kept" >"$limits/max_inotify_${limit%:*}"
+	end
+done
+
+# Enough for the home, but not for the run that is waited for.
+echo 3 >"$limits/max_inotify_watches"
+begin
+change_all
+expect_all_seen
+end
+kill "$process"
