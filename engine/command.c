@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "engine/arg-split.h"
 #include "engine/value-text.h"
 #include "engine/yaml.h"
 
@@ -93,59 +94,19 @@ static bool is_shadowed(char *const *argv, size_t n, const char *option)
 	return false;
 }
 
-static int split_parts(struct str text, const struct value *split, char ***ret)
-{
-	struct str separator = value_str(split);
-	const char *end;
-
-	if (separator.len == 0 || str_is(separator, "shlex"))
-		return strv_split_shell(text, ret);
-	while (text.len > 0) {
-		size_t len;
-		int r = 0;
-
-		end = memmem(text.data, text.len, separator.data, separator.len);
-		len = end ? (size_t)(end - text.data) : text.len;
-		if (len > 0)
-			r = strv_append(ret, (struct str){ text.data, len });
-		if (r < 0)
-			return r;
-		len += end ? separator.len : 0;
-		text.data += len;
-		text.len -= len;
-	}
-	return 0;
-}
-
 /* The parts of an arg-split flag: words of argv, or one list for a decoding receiver. */
 static int add_parts(const struct value *value, const struct value *split,
 		     encode_fn encode, char ***argv)
 {
 	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
-	_cleanup_(strv_freep) char **parts = NULL;
 	_cleanup_(value_done) struct value list = { .type = VALUE_LIST };
-	struct str separator = value_str(split);
 	int r;
 
-	r = value_encode_arg(
-		value,
-		separator.len > 0 && !str_is(separator, "shlex") ? separator.data : NULL,
-		&text);
+	if (encode == encode_arg)
+		return arg_split_words(value, split, argv);
+	r = arg_split_list(value, split, &list);
 	if (r == 0)
-		r = split_parts(strbuf_str(&text), split, &parts);
-	for (size_t i = 0; r == 0 && i < strv_length(parts); i++) {
-		_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
-		struct value item = VALUE_INIT;
-
-		if (encode == encode_arg)
-			r = strv_append(argv, str_from(parts[i]));
-		else if ((r = value_decode(str_from(parts[i]), &item, &why)) == 0)
-			r = value_append(&list, &item);
-	}
-	if (r < 0 || encode == encode_arg)
-		return r;
-	strbuf_reset(&text);
-	r = encode(value->type == VALUE_LIST ? value : &list, &text);
+		r = encode(&list, &text);
 	return r < 0 ? r : strv_append(argv, strbuf_str(&text));
 }
 
@@ -158,7 +119,7 @@ static int add_value(const struct builder *builder, const struct flag *flag,
 		encoded(flag_attr(builder, flag->name, "arg-encoding"), &flag->value);
 	int r;
 
-	if (!instead && is_true(split))
+	if (!instead && arg_split_is_on(split))
 		return add_parts(&flag->value, split, encode, argv);
 	r = instead ? value_encode_arg(instead, NULL, &text)
 		    : encode(&flag->value, &text);
@@ -368,10 +329,7 @@ static int put_flag_env(const struct builder *builder, const struct flag *flag,
 	const struct value *split = flag_attr(builder, flag->name, "arg-split");
 	const struct value *instead =
 		encoded(flag_attr(builder, flag->name, "env-encoding"), &flag->value);
-	const char *separator =
-		split && split->type == VALUE_STRING && !value_is_string(split, "shlex")
-			? value_str(split).data
-			: NULL;
+	const char *separator = arg_split_separator(split);
 	int r;
 
 	r = add_flag_env_name(builder, flag, &name);

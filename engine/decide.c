@@ -19,6 +19,7 @@ void decision_done(struct decision *decision)
 	flags_done(&decision->written);
 	flags_done(&decision->flags);
 	command_done(&decision->command);
+	rendering_done(&decision->rendering);
 }
 
 /* Paths that a user writes are seen from where the project is. */
@@ -218,6 +219,9 @@ int decide_restart(const struct decider *decider, const struct run *run, struct 
 	r = find_source(decider, decision, ret_why);
 	if (r == 0)
 		r = build_command(decider, run_id(run), decision, ret_why);
+	if (r == 0)
+		r = rendering_make(decision->operation, &decision->flags, run,
+				   decision->source, &decision->rendering, ret_why);
 	if (r < 0)
 		return r;
 
@@ -265,7 +269,11 @@ int decide_flags(const struct decider *decider, const struct run *run, struct st
 		r = check_no_options(&decision->request, ret_why);
 	if (r == 0)
 		r = merge_over_own(decider, run, complete, decision, &own, ret_why);
-	return r < 0 ? r : build_command(decider, run_id(run), decision, ret_why);
+	if (r == 0)
+		r = build_command(decider, run_id(run), decision, ret_why);
+	return r < 0 ? r
+		     : rendering_make(decision->operation, &decision->flags, run, NULL,
+				      &decision->rendering, ret_why);
 }
 
 int decide_run(const struct decider *decider, const struct operation *operation,
@@ -295,5 +303,7 @@ int decide_run(const struct decider *decider, const struct operation *operation,
 			    operation->project);
 		return dir_fd;
 	}
-	return check_command(decision, NULL, dir_fd, ret_why);
+	r = rendering_make(operation, &decision->flags, NULL, operation->project,
+			   &decision->rendering, ret_why);
+	return r < 0 ? r : check_command(decision, NULL, dir_fd, ret_why);
 }

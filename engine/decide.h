@@ -14,6 +14,7 @@
 #include "engine/flags.h"
 #include "engine/operation.h"
 #include "engine/python.h"
+#include "engine/rendering.h"
 #include "engine/request.h"
 #include "engine/run.h"
 #include "engine/store.h"
@@ -33,6 +34,7 @@ struct decision {
 	struct flags written; /* those of the request, typed */
 	struct flags flags;
 	struct command command;
+	struct rendering rendering;
 	const char *source; /* borrowed: project to copy from, or NULL */
 	bool skip; /* needed: the run does as it is, and the rest is not filled in */
 };

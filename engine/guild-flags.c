@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "engine/config.h"
 #include "engine/guild-reader.h"
 
 static bool lists(const struct value *list, struct str name)
@@ -43,9 +44,12 @@ bool guild_reader_imports(const struct guild_reader *reader)
 	       (import->type == VALUE_LIST && import->list.n_items > 0);
 }
 
-static const struct value *imported(const struct guild_reader *reader, const char *name)
+/* What there is to import: a map; NULL for nothing. */
+static const struct value *importable(const struct guild_reader *reader)
 {
-	return reader->script ? value_get(reader->script->flags, name) : NULL;
+	if (config_file(reader->definition.flags_dest).len > 0)
+		return reader->config.type == VALUE_MAP ? &reader->config : NULL;
+	return reader->script ? reader->script->flags : NULL;
 }
 
 static int put_copy(struct value *map, struct str key, const struct value *value)
@@ -69,11 +73,11 @@ static int make_map(struct value *body)
 	return r;
 }
 
-/* Fills @body with what the script says and guild.yml does not. */
+/* Fills @body with what the script or the file says and guild.yml does not. */
 static int add_imported(const struct guild_reader *reader, struct str name,
 			struct value *body)
 {
-	const struct value *attrs = imported(reader, name.data);
+	const struct value *attrs = value_get(importable(reader), name.data);
 	int r = 0;
 
 	if (!attrs || !is_imported(reader, name))
@@ -122,10 +126,10 @@ static int add_flag(struct guild_reader *reader, const struct value *where,
 	return 0;
 }
 
-/* What the script has and guild.yml does not name. */
+/* What the script or the file has and guild.yml does not name. */
 static int import_rest(struct guild_reader *reader)
 {
-	const struct value *flags = reader->script ? reader->script->flags : NULL;
+	const struct value *flags = importable(reader);
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && flags && i < flags->map.n_pairs; i++) {

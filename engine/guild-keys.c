@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/config.h"
 #include "engine/guild-reader.h"
+#include "engine/rendering.h"
 #include "engine/strv.h"
 #include "engine/value-text.h"
 
@@ -31,8 +33,17 @@ static int read_flags_dest(struct guild_reader *reader, const struct value *dest
 {
 	static const char *const names[] = { "args", "args:click", "globals", "none" };
 	static const char *const prefixes[] = { "global:", "dict:", "namespace:" };
+	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
 	struct str text = value_str(dest);
 
+	if (config_file(text).len > 0) {
+		if (config_check(config_file(text), &why) == 0)
+			reader->definition.flags_dest = text;
+		else
+			guild_reader_note(reader, dest, "flags-dest: %s",
+					  strbuf_cstr(&why));
+		return 0;
+	}
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (str_is(text, names[i]))
 			reader->definition.flags_dest = text;
@@ -45,7 +56,7 @@ static int read_flags_dest(struct guild_reader *reader, const struct value *dest
 		guild_reader_note(
 			reader, dest,
 			"flags-dest is args, args:click, globals, global:NAME, dict:NAME,"
-			" namespace:NAME or none; config: is not supported yet");
+			" namespace:NAME, config:FILE or none");
 	return 0;
 }
 
@@ -199,6 +210,7 @@ static bool is_reserved(struct str name)
 		"compare",
 		OPERATION_FLAG_DEFS,
 		OPERATION_ENV_SECRETS,
+		RENDERING_TEMPLATE,
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

@@ -2,11 +2,14 @@
 #include "engine/guild-op.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/cleanup.h"
+#include "engine/config.h"
 #include "engine/guild-reader.h"
+#include "engine/path.h"
 #include "engine/strv.h"
 
 void guildfile_main_done(struct guildfile_main *main)
@@ -30,6 +33,7 @@ static void reader_done(struct guild_reader *reader)
 	operation_unref(reader->operation);
 	definition_done(&reader->definition);
 	guildfile_main_done(&reader->main);
+	value_done(&reader->config);
 	value_done(&reader->flags);
 	strbuf_done(&reader->problem);
 	strbuf_done(&reader->remarks);
@@ -240,6 +244,74 @@ static int read_mistake(struct guild_reader *reader)
 		       : 0;
 }
 
+/* As Guild records a file that it would render (1.6.1). */
+static int add_config_dep(struct guild_reader *reader, struct str file)
+{
+	_cleanup_(strbuf_done) struct strbuf name = STRBUF_INIT;
+	struct value deps = { .type = VALUE_LIST }, dep = { .type = VALUE_MAP };
+	struct value sources = { .type = VALUE_LIST }, source = { .type = VALUE_MAP };
+	struct value text = VALUE_INIT, yes;
+	int r = value_string(&text, file);
+
+	value_bool(&yes, true);
+	strbuf_adds(&name, "config:");
+	strbuf_addstr(&name, file);
+	if (r == 0)
+		r = value_put(&source, STR("config"), &text);
+	if (r == 0)
+		r = value_put(&source, STR("replace-existing"), &yes);
+	if (r == 0)
+		r = value_append(&sources, &source);
+	if (r == 0)
+		r = value_put(&dep, STR("sources"), &sources);
+	if (r == 0)
+		r = value_string(&text, strbuf_str(&name));
+	if (r == 0)
+		r = value_put(&dep, STR("name"), &text);
+	if (r == 0)
+		r = value_string(&text, str_from(reader->place->project));
+	if (r == 0)
+		r = value_put(&dep, STR("location"), &text);
+	if (r == 0)
+		r = value_append(&deps, &dep);
+	if (r == 0)
+		r = value_put(&reader->definition.op, STR("deps"), &deps);
+	value_done(&source);
+	value_done(&sources);
+	value_done(&dep);
+	value_done(&deps);
+	return r;
+}
+
+/* The flags that the file has which `flags-dest` names, and that it is one. */
+static int read_config(struct guild_reader *reader)
+{
+	const struct value *where = value_get(reader->place->body, "flags-dest");
+	struct str file = config_file(reader->definition.flags_dest);
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT, why = STRBUF_INIT;
+	_cleanup_(value_done) struct value document = VALUE_INIT;
+	_cleanup_close_ int dir_fd = -1;
+	int r;
+
+	if (file.len == 0)
+		return 0;
+	dir_fd = path_open(AT_FDCWD, reader->place->project);
+	r = dir_fd < 0 ? dir_fd : path_read(dir_fd, file.data, CONFIG_MAX_LEN, &text);
+	if (r < 0) {
+		guild_reader_note(reader, where, "flags-dest: %s can't be read: %s",
+				  file.data, strerror(-r));
+		return r == -ENOMEM ? r : 0;
+	}
+	r = config_parse(file, strbuf_str(&text), &document, &why);
+	if (r == 0)
+		r = config_flags(&document, &reader->config, &why);
+	if (r == -EINVAL)
+		guild_reader_note(reader, where, "flags-dest: %s", strbuf_cstr(&why));
+	if (r < 0)
+		return r == -EINVAL ? 0 : r;
+	return add_config_dep(reader, file);
+}
+
 /* What Python is to be asked of the script. */
 static int set_wanted(struct guild_reader *reader)
 {
@@ -247,7 +319,8 @@ static int set_wanted(struct guild_reader *reader)
 
 	if (!reader->main.path)
 		return 0;
-	reader->main.no_flags = !guild_reader_imports(reader);
+	reader->main.no_flags =
+		config_file(dest).len > 0 || !guild_reader_imports(reader);
 	reader->main.dest = dest.len > 0 ? str_dup(dest) : NULL;
 	return dest.len > 0 && !reader->main.dest ? -ENOMEM : 0;
 }
@@ -276,6 +349,8 @@ static int read_body(struct guild_reader *reader)
 		if (!is_read_elsewhere(&pair->key))
 			r = guild_reader_key(reader, &pair->key, &pair->value);
 	}
+	if (r == 0)
+		r = read_config(reader);
 	if (r == 0)
 		r = guild_reader_flags(reader);
 	if (r == 0)

@@ -12,9 +12,10 @@ struct guild_reader {
 	struct operation *operation;
 	struct definition definition;
 	struct guildfile_main main; /* what it runs, where it is a `main` */
-	struct value flags;	    /* `flags:` with what it includes */
-	struct strbuf problem;	    /* the first mistake, which keeps it from running */
-	struct strbuf remarks;	    /* lines of help */
+	struct value config; /* the flags of the file that `flags-dest: config:` names */
+	struct value flags;  /* `flags:` with what it includes */
+	struct strbuf problem; /* the first mistake, which keeps it from running */
+	struct strbuf remarks; /* lines of help */
 };
 
 /* Notes the first mistake, with the line of @where. */

@@ -22,6 +22,10 @@ void job_done(struct job *job)
 	free(job->env_file);
 	free(job->source.root);
 	free(job->source.also);
+	free(job->config.path);
+	free(job->config.text);
+	free(job->config.source);
+	free(job->config.uri);
 	strv_free(job->argv);
 	strv_free(job->envp);
 	*job = JOB_INIT;
@@ -201,27 +205,54 @@ static json_t *optional_to_json(const char *text)
 	return text ? bytes_to_json(str_from(text)) : json_null();
 }
 
+static json_t *config_to_json(const struct job *job)
+{
+	return json_pack("{s:o, s:o, s:o, s:o}", "path",
+			 optional_to_json(job->config.path), "text",
+			 optional_to_json(job->config.text), "source",
+			 optional_to_json(job->config.source), "uri",
+			 optional_to_json(job->config.uri));
+}
+
 int job_format(const struct job *job, struct strbuf *ret)
 {
 	json_auto_t *value = NULL;
 
-	value = json_pack(
-		"{s:i, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o, s:b, s:b}, s:I, "
-		"s:I}",
-		"kind", (int)job->kind, "id", bytes_to_json(str_from(job->id)), "new",
-		(int)job->is_new, "opref", optional_to_json(job->opref), "attrs",
-		attrs_to_json(job), "argv", words_to_json(job->argv), "envp",
-		words_to_json(job->envp), "env_file", optional_to_json(job->env_file),
-		"source", "root", optional_to_json(job->source.root), "also",
-		optional_to_json(job->source.also), "python", (int)job->source.python,
-		"vcs_commit", (int)job->source.vcs_commit, "stop_timeout_us",
-		(json_int_t)job->stop_timeout_us, "n_files", (json_int_t)job->n_files);
+	value = json_pack("{s:i, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o, s:b, "
+			  "s:b}, s:o, s:I, "
+			  "s:I}",
+			  "kind", (int)job->kind, "id", bytes_to_json(str_from(job->id)),
+			  "new", (int)job->is_new, "opref", optional_to_json(job->opref),
+			  "attrs", attrs_to_json(job), "argv", words_to_json(job->argv),
+			  "envp", words_to_json(job->envp), "env_file",
+			  optional_to_json(job->env_file), "source", "root",
+			  optional_to_json(job->source.root), "also",
+			  optional_to_json(job->source.also), "python",
+			  (int)job->source.python, "vcs_commit",
+			  (int)job->source.vcs_commit, "config", config_to_json(job),
+			  "stop_timeout_us", (json_int_t)job->stop_timeout_us, "n_files",
+			  (json_int_t)job->n_files);
 	return add_dump(value, ret);
 }
 
 static int optional_from_json(const json_t *value, char **ret)
 {
 	return json_is_null(value) ? 0 : word_from_json(value, ret);
+}
+
+static int config_from_json(const json_t *config, struct job *job)
+{
+	int r = optional_from_json(json_object_get(config, "path"), &job->config.path);
+
+	if (r == 0)
+		r = optional_from_json(json_object_get(config, "text"),
+				       &job->config.text);
+	if (r == 0)
+		r = optional_from_json(json_object_get(config, "source"),
+				       &job->config.source);
+	if (r == 0)
+		r = optional_from_json(json_object_get(config, "uri"), &job->config.uri);
+	return r;
 }
 
 static int parse_members(const json_t *value, struct job *job)
@@ -253,6 +284,8 @@ static int parse_members(const json_t *value, struct job *job)
 		r = optional_from_json(json_object_get(source, "also"),
 				       &job->source.also);
 	if (r == 0)
+		r = config_from_json(json_object_get(value, "config"), job);
+	if (r == 0)
 		r = attrs_from_json(json_object_get(value, "attrs"), job);
 	if (r == 0)
 		r = words_from_json(json_object_get(value, "argv"), &job->argv);
@@ -267,9 +300,29 @@ static bool is_file_name(const char *name)
 	       strcmp(name, "..") != 0;
 }
 
+/* A path that stays where it begins, and is whole. */
+static bool is_config_sound(const struct job *job)
+{
+	struct str rest = str_from(job->config.path), place;
+
+	if (!job->config.path)
+		return true;
+	if (!*job->config.path || !job->config.text || !job->config.source ||
+	    !job->config.uri)
+		return false;
+	while (str_split(&rest, '/', &place)) {
+		if (place.len == 0 || str_is(place, ".") || str_is(place, "..") ||
+		    str_is(place, ".guild"))
+			return false;
+	}
+	return true;
+}
+
 /* What names files of the home must not lead out of it. */
 static bool is_sound(const struct job *job)
 {
+	if (!is_config_sound(job))
+		return false;
 	for (size_t i = 0; i < job->n_attrs; i++)
 		if (!is_file_name(job->attrs[i].name))
 			return false;

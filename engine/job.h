@@ -77,6 +77,18 @@ struct job {
 		bool vcs_commit; /* record the commit, when root is in a git work tree */
 	} source;
 
+	/*
+	 * A file to write into the run, in the place of what the source may have there;
+	 * path NULL: none.
+	 */
+	struct {
+		char *path;   /* in the run */
+		char *text;   /* its content */
+		char *source; /* a file below the root that is not copied: it was made
+				 from that */
+		char *uri;    /* what the manifest calls where it comes from */
+	} config;
+
 	int64_t stop_timeout_us; /* from SIGTERM to SIGKILL */
 	uint64_t n_files;	 /* soft RLIMIT_NOFILE of the command; 0: as it comes */
 };

@@ -381,10 +381,70 @@ static int fill_env_file(const struct preparation *preparation, struct job *job)
 	return job->env_file ? 0 : -ENOMEM;
 }
 
-static int fill_process(const struct preparation *preparation, struct job *job)
+static bool has_config(const struct preparation *preparation)
 {
+	return preparation->rendering && preparation->rendering->path;
+}
+
+static int fill_config(const struct rendering *rendering, struct job *job)
+{
+	job->config.path = strdup(rendering->path);
+	job->config.text = strdup(rendering->text);
+	job->config.source = strdup(rendering->source);
+	job->config.uri = strdup(rendering->uri);
+	return job->config.path && job->config.text && job->config.source &&
+			       job->config.uri
+		       ? 0
+		       : -ENOMEM;
+}
+
+/* What the run keeps of the project's file, to be started again without it. */
+static int add_template(struct job *job, const struct preparation *preparation)
+{
+	return has_config(preparation)
+		       ? add_text(job, RENDERING_TEMPLATE,
+				  str_from(preparation->rendering->template))
+		       : 0;
+}
+
+/* Guild's record of what was put into the run: nothing, or the file (6.14). */
+static int add_deps(struct job *job, const struct preparation *preparation)
+{
+	struct value deps = { .type = VALUE_MAP }, resource = { .type = VALUE_MAP };
+	struct value source = { .type = VALUE_MAP }, paths = { .type = VALUE_LIST };
+	struct value path = VALUE_INIT;
+	const char *uri;
 	int r;
 
+	if (!has_config(preparation))
+		return add_empty_map(job, "deps");
+	uri = preparation->rendering->uri;
+	r = value_string(&path, str_from(preparation->rendering->path));
+	if (r == 0)
+		r = value_append(&paths, &path);
+	if (r == 0)
+		r = value_put(&source, STR("paths"), &paths);
+	if (r == 0)
+		r = put_text(&source, "uri", str_from(uri));
+	if (r == 0)
+		r = value_put(&resource, str_from(uri), &source);
+	if (r == 0)
+		r = value_put(&deps, str_from(uri), &resource);
+	if (r == 0)
+		r = add_value(job, "deps", &deps);
+	value_done(&paths);
+	value_done(&source);
+	value_done(&resource);
+	value_done(&deps);
+	return r;
+}
+
+static int fill_process(const struct preparation *preparation, struct job *job)
+{
+	int r = has_config(preparation) ? fill_config(preparation->rendering, job) : 0;
+
+	if (r < 0)
+		return r;
 	job->kind = preparation->kind;
 	job->stop_timeout_us = preparation->stop_timeout_us;
 	job->n_files = preparation->n_files;
@@ -453,7 +513,9 @@ int prepare_new(const struct preparation *preparation, struct job *ret)
 	if (r == 0)
 		r = add_run_attrs(&job, operation);
 	if (r == 0)
-		r = add_empty_map(&job, "deps");
+		r = add_deps(&job, preparation);
+	if (r == 0)
+		r = add_template(&job, preparation);
 	if (r == 0)
 		r = add_pip_freeze(&job, operation);
 	if (r == 0)
@@ -487,7 +549,9 @@ static int add_missing(const struct preparation *preparation, const struct run *
 	if (r == 0 && !has_attr(run, "random_seed"))
 		r = add_random_seed(job);
 	if (r == 0 && !has_attr(run, "deps"))
-		r = add_empty_map(job, "deps");
+		r = add_deps(job, preparation);
+	if (r == 0 && (preparation->project || !has_attr(run, RENDERING_TEMPLATE)))
+		r = add_template(job, preparation);
 	return r;
 }
 

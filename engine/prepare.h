@@ -8,6 +8,7 @@
 #include "engine/command.h"
 #include "engine/job.h"
 #include "engine/operation.h"
+#include "engine/rendering.h"
 #include "engine/request.h"
 
 /* What a job is made of; all borrowed. */
@@ -18,6 +19,7 @@ struct preparation {
 	const struct flags *flags;   /* the whole set that the run gets */
 	const struct flags *written; /* those of the request */
 	const struct command *command;
+	const struct rendering *rendering; /* NULL: none */
 	const char *id;
 	const char *project; /* to copy the source code from; NULL: none is copied */
 	int64_t stop_timeout_us;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sha1.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -169,6 +170,10 @@ static int copy_source(struct record *record, struct strbuf *ret_why)
 	r = sourcecode_select(record->job, record->home_fd, &record->source, ret_why);
 	if (r < 0)
 		return r;
+	if (record->job->config.path) {
+		sourcecode_drop(&record->source, record->job->config.source);
+		sourcecode_drop(&record->source, record->job->config.path);
+	}
 	fd = open_source_dir(record);
 	if (fd < 0)
 		return why(ret_why, fd, "cannot copy the source code");
@@ -181,9 +186,57 @@ static int copy_source(struct record *record, struct strbuf *ret_why)
 	return r < 0 ? why(ret_why, r, "cannot record the source code") : 0;
 }
 
-/* The lines of the old manifest that are not about source code. */
+/* Writes the file that was made for this run. */
+static int write_config(struct record *record, struct durable *durable,
+			struct strbuf *ret_why)
+{
+	const struct job *job = record->job;
+	_cleanup_close_ int dir_fd = -1, parent_fd = -1;
+	const char *name;
+	int r;
+
+	if (!job->config.path)
+		return 0;
+	record->replace.config = job->config.path;
+	dir_fd = open_source_dir(record);
+	if (dir_fd < 0)
+		return why(ret_why, dir_fd, job->config.path);
+	parent_fd = durable_open_parent(dir_fd, job->config.path, true, &name);
+	if (parent_fd < 0)
+		return why(ret_why, parent_fd, job->config.path);
+	r = durable_create(durable, parent_fd, name, str_from(job->config.text));
+	if (r == 0)
+		r = durable_sync_dir(parent_fd, ".");
+	return r < 0 ? why(ret_why, r, job->config.path) : 0;
+}
+
+static int add_config_line(const struct job *job, struct strbuf *ret)
+{
+	char digest[SHA1_DIGEST_STRING_LENGTH];
+
+	(void)SHA1Data((const uint8_t *)job->config.text, strlen(job->config.text),
+		       digest);
+	strbuf_adds(ret, "d ");
+	strbuf_add_shell(ret, str_from(job->config.path));
+	strbuf_addf(ret, " %s", digest);
+	strbuf_addc(ret, ' ');
+	strbuf_add_shell(ret, str_from(job->config.uri));
+	return strbuf_addc(ret, '\n');
+}
+
+/* Does the start write it anew? */
+static bool is_written(const struct job *job, struct str line, struct str config)
+{
+	if (job->source.root && str_starts(line, "s "))
+		return true;
+	return config.len > 0 && line.len > config.len &&
+	       memcmp(line.data, config.data, config.len) == 0;
+}
+
+/* The lines of the old manifest that stay. */
 static int add_other_lines(const struct record *record, struct strbuf *ret)
 {
+	_cleanup_(strbuf_done) struct strbuf config = STRBUF_INIT;
 	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
 	struct str rest, line;
 	int r;
@@ -191,9 +244,16 @@ static int add_other_lines(const struct record *record, struct strbuf *ret)
 	r = file_read(record->guild_fd, "manifest", MANIFEST_MAX_LEN, &text);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
+	if (record->job->config.path) {
+		strbuf_adds(&config, "d ");
+		strbuf_add_shell(&config, str_from(record->job->config.path));
+		strbuf_addc(&config, ' ');
+	}
+	if (strbuf_error(&config) < 0)
+		return -ENOMEM;
 	rest = strbuf_str(&text);
 	while (str_split(&rest, '\n', &line)) {
-		if (str_starts(line, "s "))
+		if (is_written(record->job, line, strbuf_str(&config)))
 			continue;
 		strbuf_addstr(ret, line);
 		strbuf_addc(ret, '\n');
@@ -206,11 +266,14 @@ static int write_manifest(struct record *record, struct durable *durable)
 	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
 	int r;
 
-	if (!record->job->is_new && !record->job->source.root)
+	if (!record->job->is_new && !record->job->source.root &&
+	    !record->job->config.path)
 		return 0;
 	r = sourcecode_add_manifest(&record->source, &text);
 	if (r == 0 && !record->job->is_new)
 		r = add_other_lines(record, &text);
+	if (r == 0 && record->job->config.path)
+		r = add_config_line(record->job, &text);
 	if (r < 0)
 		return r;
 	return write_file(record, REPLACE_MANIFEST, strbuf_str(&text), durable);
@@ -294,6 +357,8 @@ int record_prepare(struct record *record, struct strbuf *ret_why)
 	int r;
 
 	r = copy_source(record, ret_why);
+	if (r == 0)
+		r = write_config(record, &durable, ret_why);
 	if (r < 0)
 		return r;
 	r = write_opref(record, &durable);

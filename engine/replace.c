@@ -85,20 +85,34 @@ static int move_file(int run_fd, int source_fd, const char *path)
 	return durable_exchange(from_fd, name, to_fd, name);
 }
 
+/* The files in REPLACE_SOURCE: the source's, then the one that is none of them. */
+static size_t n_files(const struct replace *replace)
+{
+	return (replace->source ? replace->source->n_files : 0) +
+	       (replace->config ? 1 : 0);
+}
+
+static const char *path_of(const struct replace *replace, size_t i)
+{
+	return replace->source && i < replace->source->n_files
+		       ? replace->source->files[i].path
+		       : replace->config;
+}
+
 static int move_source(struct replace *replace, int guild_fd, struct strbuf *ret_why)
 {
 	_cleanup_close_ int source_fd = -1;
 	_cleanup_close_ int run_fd = -1;
 	int r;
 
-	if (!replace->source)
+	if (n_files(replace) == 0)
 		return 0;
 	run_fd = file_open_dir(guild_fd, "..");
 	source_fd = file_open_dir(guild_fd, REPLACE_SOURCE);
 	if (run_fd < 0 || source_fd < 0)
 		return why(ret_why, run_fd < 0 ? run_fd : source_fd, "the source code");
-	while (replace->n_moved < replace->source->n_files) {
-		const char *path = replace->source->files[replace->n_moved].path;
+	while (replace->n_moved < n_files(replace)) {
+		const char *path = path_of(replace, replace->n_moved);
 
 		r = move_file(run_fd, source_fd, path);
 		if (r < 0)
@@ -114,8 +128,7 @@ static void move_source_back(struct replace *replace, int guild_fd)
 	_cleanup_close_ int run_fd = file_open_dir(guild_fd, "..");
 
 	while (replace->n_moved > 0)
-		(void)move_file(run_fd, source_fd,
-				replace->source->files[--replace->n_moved].path);
+		(void)move_file(run_fd, source_fd, path_of(replace, --replace->n_moved));
 }
 
 static int exchange(struct replace *replace, int guild_fd, enum replace_part part)

@@ -29,7 +29,9 @@ struct replace {
 	unsigned int exchanged;		 /* 1 << part */
 	bool keeps_markers;		 /* STAGED and PENDING stay */
 	const struct sourcecode *source; /* borrowed; what is in REPLACE_SOURCE */
-	size_t n_moved;			 /* of the source's files */
+	const char *config; /* borrowed; a file in REPLACE_SOURCE that is none of these;
+			       or NULL */
+	size_t n_moved;	    /* of the source's files, and of config */
 };
 
 #define REPLACE_INIT ((struct replace){ 0 })

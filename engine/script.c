@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/arg-split.h"
 #include "engine/file.h"
 #include "engine/list.h"
 #include "engine/strv.h"
@@ -301,20 +302,6 @@ char *script_problem(const struct script *script, const char *name)
 	return strbuf_take(&problem);
 }
 
-/* A word as a shell reads it; one in quotes of its own is not buried in more of them. */
-static int add_word(struct str word, struct strbuf *ret)
-{
-	bool plain = str_starts(word, "'");
-
-	for (size_t i = 0; i < word.len; i++)
-		plain = plain && !strchr("\"\\$`", word.data[i]);
-	if (!plain)
-		return strbuf_add_shell(ret, word);
-	strbuf_addc(ret, '"');
-	strbuf_addstr(ret, word);
-	return strbuf_addc(ret, '"');
-}
-
 /*
  * A list is kept as text in words, as Guild has it, and split again when it is passed. A
  * parser gets the words as they are; for a variable they are decoded, so that each says
@@ -323,23 +310,21 @@ static int add_word(struct str word, struct strbuf *ret)
 static int join_list(struct value *value, bool typed)
 {
 	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
-	int r = 0;
+	struct value joined = VALUE_INIT;
+	int r;
 
-	if (!typed)
+	if (typed) {
+		r = arg_split_join(value, &joined);
+	} else {
 		r = value_encode_arg(value, NULL, &text);
-	for (size_t i = 0; r == 0 && typed && i < value->list.n_items; i++) {
-		_cleanup_(strbuf_done) struct strbuf word = STRBUF_INIT;
-
-		r = yaml_format_line(&value->list.items[i], YAML_QUOTE_NEEDED, &word);
-		if (r == 0 && i > 0)
-			r = strbuf_addc(&text, ' ');
 		if (r == 0)
-			r = add_word(strbuf_str(&word), &text);
+			r = value_string(&joined, strbuf_str(&text));
 	}
 	if (r < 0)
 		return r;
 	value_done(value);
-	return value_string(value, strbuf_str(&text));
+	*value = joined;
+	return 0;
 }
 
 /* Puts what the helper says under @key, as YAML, under guild.yml's name for it. */

@@ -29,6 +29,20 @@ void sourcecode_done(struct sourcecode *source)
 	*source = SOURCECODE_INIT;
 }
 
+void sourcecode_drop(struct sourcecode *source, const char *path)
+{
+	size_t i = 0;
+
+	while (i < source->n_files && strcmp(source->files[i].path, path) != 0)
+		i++;
+	if (i == source->n_files)
+		return;
+	free(source->files[i].path);
+	source->n_files--;
+	memmove(&source->files[i], &source->files[i + 1],
+		(source->n_files - i) * sizeof(*source->files));
+}
+
 /* A source_select_fn. */
 static int add(void *userdata, struct str path)
 {

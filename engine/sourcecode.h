@@ -39,6 +39,9 @@ void sourcecode_done(struct sourcecode *source);
 int sourcecode_select(const struct job *job, int home_fd, struct sourcecode *ret,
 		      struct strbuf *ret_why);
 
+/* Leaves out the file @path, if it is one. */
+void sourcecode_drop(struct sourcecode *source, const char *path);
+
 /*
  * Copies the files to the directory @dest_fd, with their modes but not their times, and
  * fills in sha1 and digest. 0, or -errno with a sentence.

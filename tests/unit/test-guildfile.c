@@ -341,7 +341,7 @@ Test(guildfile, what_is_not_understood_is_named_with_its_line)
 		{ "  exec: x\n  env: {'': c}\n", "env: a name of a variable" },
 		{ "  exec: x\n  env: {1: c}\n", "env: a name of a variable" },
 		{ "  exec: x\n  flags-dest: config:y\n",
-		  "line 3: operation op: flags-dest is args, args:click, globals" },
+		  "line 3: operation op: flags-dest: config type for y not" },
 		{ "  exec: x\n  description: 5\n", "description is a text" },
 		{ "  - x\n", "line 1: operation op: write a map, or the name of" },
 		{ "  steps: []\n  needs: x\n", "line 2: operation op: 'steps' is not" },

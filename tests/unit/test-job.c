@@ -41,6 +41,10 @@ Test(job, all_of_a_job_comes_through)
 	job.envp[0] = strdup("HOME=/root");
 	job.source.root = strdup("/p");
 	job.source.python = true;
+	job.config.path = strdup("c/f.yml");
+	job.config.text = strdup("x: 1\n");
+	job.config.source = strdup("c/f.yml.in");
+	job.config.uri = strdup("config:c/f.yml.in");
 	job.stop_timeout_us = 30000000000;
 	cr_assert_eq(job_add_attr(&job, "flags", STR("x: 1\n")), 0);
 	cr_assert_eq(job_add_attr(&job, "label", STR("a\tb\n")), 0);
@@ -58,6 +62,10 @@ Test(job, all_of_a_job_comes_through)
 	cr_expect_str_eq(copy.source.root, "/p");
 	cr_expect(copy.source.python);
 	cr_expect_not(copy.source.vcs_commit);
+	cr_expect_str_eq(copy.config.path, "c/f.yml");
+	cr_expect_str_eq(copy.config.text, "x: 1\n");
+	cr_expect_str_eq(copy.config.source, "c/f.yml.in");
+	cr_expect_str_eq(copy.config.uri, "config:c/f.yml.in");
 	cr_expect_eq(copy.stop_timeout_us, 30000000000);
 	cr_assert_eq(copy.n_attrs, 2);
 	cr_expect_str_eq(copy.attrs[1].name, "label");
@@ -73,8 +81,28 @@ Test(job, what_a_job_does_not_have_it_has_not_afterwards)
 	pass_on(&job, &copy);
 	cr_expect_null(copy.opref);
 	cr_expect_null(copy.source.root);
+	cr_expect_null(copy.config.path);
 	cr_expect_eq(copy.n_attrs, 0);
 	cr_expect_null(copy.envp[0]);
+}
+
+Test(job, a_file_that_leads_out_of_the_run_makes_it_no_job)
+{
+	static const char *const paths[] = { "",     "/etc/x",	     "../x", "a/../x",
+					     "a//x", ".guild/attrs", "./x" };
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		char *argv[] = { (char[]){ "x" }, NULL };
+		_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+		struct job job = sample(argv);
+		struct job copy = JOB_INIT;
+
+		job.config.path = (char *)(uintptr_t)paths[i];
+		job.config.text = job.config.source = job.config.uri = (char[]){ "x" };
+		cr_assert_eq(job_format(&job, &text), 0);
+		cr_expect_eq(job_parse(strbuf_str(&text), &copy), -EBADMSG, "%s",
+			     paths[i]);
+	}
 }
 
 Test(job, any_byte_survives)

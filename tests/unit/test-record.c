@@ -127,6 +127,57 @@ Test(record, after_the_commit_all_is_new)
 	cr_expect_eq(lock_holder(guild_fd, &pid), 0);
 }
 
+static void add_config(void)
+{
+	job.config.path = strdup("conf/f.yml");
+	job.config.text = strdup("x: 2\n");
+	job.config.source = strdup("a.py");
+	job.config.uri = strdup("config:a.py");
+}
+
+/* The file it was made from is not copied; its line in the manifest is one. */
+Test(record, a_file_that_is_made_for_the_run_takes_the_place_of_the_old_one)
+{
+	_cleanup_(record_done) struct record record = RECORD_INIT;
+	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
+
+	add_source();
+	add_config();
+	cr_assert_eq(file_make_dirs(home_fd, "runs/" RUN_ID "/conf", 0755), 0);
+	run_write("conf/f.yml", "x: 1\n");
+	run_write(".guild/manifest", "s gone.py 1 gone.py\nd conf/f.yml 1 config:a.py\n"
+				     "d data 2 file:data\n");
+	prepare(&record);
+	expect_file("conf/f.yml", "x: 1\n");
+	cr_assert_eq(record_commit(&record, &why), 0, "%s", strbuf_cstr(&why));
+	record_settle(&record);
+	record_clear(&record);
+	expect_file("conf/f.yml", "x: 2\n");
+	expect_file("a.py", "old\n");
+	expect_file(".guild/manifest",
+		    "d data 2 file:data\n"
+		    "d conf/f.yml 95b0b519abe9a0736e329db2908de99805882f43"
+		    " config:a.py\n");
+	cr_expect_not(run_has(".guild/source.new"));
+}
+
+Test(record, a_file_that_is_made_for_the_run_can_be_taken_back)
+{
+	_cleanup_(record_done) struct record record = RECORD_INIT;
+	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
+
+	add_config();
+	cr_assert_eq(file_make_dirs(home_fd, "runs/" RUN_ID "/conf", 0755), 0);
+	run_write("conf/f.yml", "x: 1\n");
+	cr_assert_eq(mkdirat(home_fd, GUILD "/PENDING", 0755), 0);
+	prepare(&record);
+	cr_expect_eq(record_commit(&record, &why), -EISDIR);
+	expect_file("conf/f.yml", "x: 2\n");
+	record_done(&record);
+	expect_file("conf/f.yml", "x: 1\n");
+	expect_as_before();
+}
+
 Test(record, a_new_run_is_made_where_others_see_that_it_is_no_garbage)
 {
 	_cleanup_(record_done) struct record record = RECORD_INIT;
