@@ -213,7 +213,7 @@ fi
 ### Modes are for root, too
 
 start_mount
-for file in status flags output wait exit_status op; do
+for file in status output wait exit_status op cmd; do
 	expect_errno EACCES put "$run/$file" x
 done
 stop_mount
