@@ -21,11 +21,24 @@
 #define TEMPORARY_AGE_S 60
 #define RANDOM_LEN	8 /* hex digits at the end of a temporary name */
 
+/* What is under a held directory is on its mount; a path from the root may cross some. */
+static int open_resolved(int dir_fd, const char *path, int flags, uint64_t resolve)
+{
+	struct open_how how = { .flags = (uint64_t)(flags | O_CLOEXEC),
+				.resolve = resolve };
+	long fd;
+
+	if (dir_fd != AT_FDCWD)
+		how.resolve |= RESOLVE_NO_XDEV;
+	fd = syscall(SYS_openat2, dir_fd, path, &how, sizeof(how));
+	if (fd < 0 && errno == ENOSYS) /* older than Linux 5.6, or under valgrind */
+		fd = openat(dir_fd, path, flags | O_CLOEXEC);
+	return fd < 0 ? -errno : (int)fd;
+}
+
 int file_open_dir(int dir_fd, const char *path)
 {
-	int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-	return fd < 0 ? -errno : fd;
+	return open_resolved(dir_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 }
 
 int file_read_fd(int fd, size_t max_len, struct strbuf *ret)
@@ -56,13 +69,23 @@ int file_read_fd(int fd, size_t max_len, struct strbuf *ret)
 
 int file_open_beneath(int dir_fd, const char *path, int flags)
 {
-	struct open_how how = { .flags = (uint64_t)(flags | O_NOFOLLOW | O_CLOEXEC),
-				.resolve = RESOLVE_NO_SYMLINKS };
-	long fd = syscall(SYS_openat2, dir_fd, path, &how, sizeof(how));
+	return open_resolved(dir_fd, path, flags | O_NOFOLLOW, RESOLVE_NO_SYMLINKS);
+}
 
-	if (fd < 0 && errno == ENOSYS) /* older than Linux 5.6, or under valgrind */
-		fd = openat(dir_fd, path, flags | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? -errno : (int)fd;
+int file_stat(int dir_fd, const char *path, struct stat *ret)
+{
+	_cleanup_close_ int fd = file_open_beneath(dir_fd, path, O_PATH);
+
+	if (fd < 0)
+		return fd;
+	return fstat(fd, ret) < 0 ? -errno : 0;
+}
+
+bool file_exists(int dir_fd, const char *path)
+{
+	_cleanup_close_ int fd = file_open_beneath(dir_fd, path, O_PATH);
+
+	return fd >= 0 || (fd != -ENOENT && fd != -ENOTDIR);
 }
 
 int file_read(int dir_fd, const char *name, size_t max_len, struct strbuf *ret)
@@ -171,15 +194,14 @@ void file_clear_temporaries(int dir_fd)
 
 int file_make_dir(int dir_fd, const char *path, mode_t mode)
 {
-	struct stat st;
+	_cleanup_close_ int fd = -1;
 
 	if (mkdirat(dir_fd, path, mode) == 0)
 		return 0;
 	if (errno != EEXIST)
 		return -errno;
-	if (fstatat(dir_fd, path, &st, 0) < 0)
-		return -errno;
-	return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+	fd = open_resolved(dir_fd, path, O_PATH | O_DIRECTORY, 0);
+	return fd < 0 ? fd : 0;
 }
 
 int file_make_dirs(int dir_fd, const char *path, mode_t mode)

@@ -1,9 +1,11 @@
 /*
  * Files relative to a held directory: whole reads, writes that a crash can't halve.
  *
- * Inside a home nothing follows a symbolic link in the last place of a path, and
- * nothing waits: a FIFO that somebody put where a file belongs is an error, not a hang.
- * All descriptors are close-on-exec.
+ * Inside a home nothing follows a symbolic link in the last place of a path, nothing
+ * leaves the mount of the held directory (-EXDEV), and nothing waits: a link or a mount
+ * may lead to our own mount, where the daemon would wait for itself, and a FIFO that
+ * somebody put where a file belongs is an error, not a hang. All descriptors are
+ * close-on-exec.
  */
 #pragma once
 
@@ -17,11 +19,16 @@
 int file_open_dir(int dir_fd, const char *path);
 
 /*
- * Opens @path, following no symbolic link in any place of it: one in a home may lead
- * anywhere, also into our own mount, where the daemon would wait for itself. The
- * descriptor, or -errno (-ELOOP for a link).
+ * Opens @path, following no symbolic link in any place of it. The descriptor, or -errno
+ * (-ELOOP for a link; with O_PATH, one in the last place is opened itself).
  */
 int file_open_beneath(int dir_fd, const char *path, int flags);
+
+/* What is at @path, found as above: a link is told of itself. 0 or -errno. */
+int file_stat(int dir_fd, const char *path, struct stat *ret);
+
+/* Is there anything at @path, be it a link or a mount that is not looked into? */
+bool file_exists(int dir_fd, const char *path);
 
 /*
  * Appends the content of the regular file @name to @ret. 0, -EFBIG when it has more
@@ -52,7 +59,10 @@ void file_clear_temporaries(int dir_fd);
 /* Writes all of @text to @fd. 0 or -errno. */
 int file_write_fd(int fd, struct str text);
 
-/* mkdir that takes an existing directory for an answer. 0, -ENOTDIR, or -errno. */
+/*
+ * mkdir that takes an existing directory for an answer, be it a link to one on the same
+ * mount. 0, -ENOTDIR, or -errno.
+ */
 int file_make_dir(int dir_fd, const char *path, mode_t mode);
 
 /* mkdir -p, for a relative or an absolute @path. 0 or -errno. */

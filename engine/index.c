@@ -286,7 +286,7 @@ void index_run_changed(struct index *index, const char *id)
 
 	if (!index->listed || !run_id_is_valid(id))
 		return;
-	if (runs_fd < 0 || faccessat(runs_fd, id, F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
+	if (runs_fd < 0 || !file_exists(runs_fd, id)) {
 		if (found)
 			remove_entry(index, place);
 		return;

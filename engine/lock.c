@@ -49,14 +49,38 @@ static pid_t parse_pid(struct str text)
 	return *end || pid > INT32_MAX ? 0 : (pid_t)pid;
 }
 
-/* Whether @pid is a process that was there already at @written. */
-static bool was_alive_at(pid_t pid, const struct timespec *written)
+static int is_at_work(int guild_fd, pid_t pid)
+{
+	struct stat dir;
+
+	return fstatat(guild_fd, "..", &dir, 0) < 0 ? -errno : proc_works_in(pid, &dir);
+}
+
+/*
+ * Whether @pid, which Guild may have written, still runs the run; never init, and never
+ * we. Of another user's process only its start is known, which must be before @written.
+ */
+static bool is_guild_s(int guild_fd, pid_t pid, const struct timespec *written)
 {
 	int64_t written_us = (int64_t)written->tv_sec * 1000000 + written->tv_nsec / 1000;
 	struct proc proc;
+	int r;
 
-	return proc_read(pid, &proc) == 0 && proc_is_alive(&proc) &&
-	       proc.start_us <= written_us + SLACK_US;
+	if (pid <= 1 || pid == getpid() || proc_read(pid, &proc) < 0 ||
+	    !proc_is_alive(&proc))
+		return false;
+	r = is_at_work(guild_fd, pid);
+	return r < 0 ? proc.start_us <= written_us + SLACK_US : r > 0;
+}
+
+static int open_lock(int guild_fd)
+{
+	return file_open_beneath(guild_fd, "LOCK", O_RDONLY | O_NONBLOCK | O_NOCTTY);
+}
+
+static bool is_locked(int fd)
+{
+	return flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
 int lock_holder(int guild_fd, pid_t *ret_pid)
@@ -66,10 +90,9 @@ int lock_holder(int guild_fd, pid_t *ret_pid)
 	struct stat st;
 	int r;
 
-	fd = openat(guild_fd, "LOCK",
-		    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	fd = open_lock(guild_fd);
 	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno;
+		return fd == -ENOENT || fd == -ELOOP ? 0 : fd;
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	if (!S_ISREG(st.st_mode))
@@ -81,15 +104,32 @@ int lock_holder(int guild_fd, pid_t *ret_pid)
 	*ret_pid = parse_pid(strbuf_str(&text));
 	if (flock(fd, LOCK_SH | LOCK_NB) < 0)
 		return errno == EWOULDBLOCK ? 1 : -errno;
-	return *ret_pid > 0 && was_alive_at(*ret_pid, &st.st_mtim);
+	return is_guild_s(guild_fd, *ret_pid, &st.st_mtim);
+}
+
+int lock_check_holder(int guild_fd, pid_t pid)
+{
+	_cleanup_close_ int fd = open_lock(guild_fd);
+	struct stat st;
+	int r;
+
+	if (pid <= 1 || pid == getpid())
+		return -EPERM;
+	if (fd < 0)
+		return fd == -ENOENT ? -ESRCH : fd;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	r = is_locked(fd) ? proc_has_open(pid, &st) : is_at_work(guild_fd, pid);
+	if (r == -ENOENT)
+		return -ESRCH;
+	return r > 0 ? 0 : -EPERM;
 }
 
 bool lock_is_held(int guild_fd)
 {
-	_cleanup_close_ int fd =
-		openat(guild_fd, "LOCK", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	_cleanup_close_ int fd = open_lock(guild_fd);
 
-	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+	return fd >= 0 && is_locked(fd);
 }
 
 /* Makes LOCK.new, held, with our pid. Only who may start the run gets here. */

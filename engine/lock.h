@@ -24,10 +24,19 @@ void lock_leave(int guild_fd);
  * 1 and the pid when somebody runs the run, 0 when nobody does, or -errno. Somebody
  * does while .guild/LOCK is held, or, when it is not, while the pid in it (its first 10
  * characters, as Guild reads it) is the process that Guild wrote there: one that is no
- * zombie and began before LOCK was written. So neither a recycled pid nor one from
- * before a reboot is taken for a live run.
+ * zombie and works in the run's directory, or has it as RUN_DIR in its environment. Of a
+ * process of another user only its start is known, which must be before LOCK was written.
+ * So neither a recycled pid nor one from before a reboot is taken for a live run.
  */
 int lock_holder(int guild_fd, pid_t *ret_pid);
+
+/*
+ * May @pid, which lock_holder() gave, be sent a signal? 0 for one that has LOCK open
+ * while it is held, else for one that is seen to work on the run; -ESRCH when it is gone;
+ * -EPERM for any other, for pid 1 and for ourselves: whatever LOCK says then, the signal
+ * would hit a process that has nothing to do with the run.
+ */
+int lock_check_holder(int guild_fd, pid_t pid);
 
 /* Is it a supervisor that holds .guild/LOCK (and not a process of Guild's)? */
 bool lock_is_held(int guild_fd);

@@ -1,12 +1,15 @@
-/* Paths of others, walked without entering our own mount. */
+/* Paths of others, walked without entering a mount of runfs. */
 #include "engine/path.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "engine/cleanup.h"
@@ -15,11 +18,89 @@
 #define LINKS_MAX   40	/* as path_resolution(7) */
 #define SHEBANG_MAX 256 /* BINPRM_BUF_SIZE of the kernel */
 
-static uint64_t avoided_mount;
+#define MOUNTS_MAX_LEN (64u << 20)
 
-void path_avoid_mount(uint64_t mount_id)
+static dev_t avoided_device;
+
+/* The devices that are mounted as fuse.runfs, as they were when a mount last changed. */
+static struct {
+	int fd; /* mountinfo, which poll(2) calls exceptional after each change */
+	dev_t *devices;
+	size_t n_devices;
+} mounts = { .fd = -1 };
+
+void path_avoid_device(dev_t device)
 {
-	avoided_mount = mount_id;
+	avoided_device = device;
+}
+
+static void add_device(dev_t device)
+{
+	dev_t *grown = reallocarray(mounts.devices, mounts.n_devices + 1, sizeof(*grown));
+
+	if (!grown)
+		return;
+	mounts.devices = grown;
+	mounts.devices[mounts.n_devices++] = device;
+}
+
+/* "36 35 98:0 /root /point options - fuse.runfs source ...", see proc(5). */
+static void read_mount(struct str line)
+{
+	static const char type[] = " - fuse.runfs ";
+	struct str field = line;
+	unsigned long major, minor;
+	char *end;
+
+	if (!memmem(line.data, line.len, type, strlen(type)))
+		return;
+	for (int i = 0; i < 3; i++)
+		(void)str_split(&line, ' ', &field);
+	major = strtoul(field.data, &end, 10);
+	minor = *end == ':' ? strtoul(end + 1, NULL, 10) : 0;
+	add_device(makedev(major, minor));
+}
+
+static void read_mounts(void)
+{
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+	struct str rest, line;
+
+	mounts.n_devices = 0;
+	if (file_read_fd(mounts.fd, MOUNTS_MAX_LEN, &text) < 0)
+		return;
+	rest = strbuf_str(&text);
+	while (str_split(&rest, '\n', &line))
+		read_mount(line);
+}
+
+/* Reads the mounts when some have come or gone since. */
+static void refresh_mounts(void)
+{
+	struct pollfd poll_fd = { .events = POLLPRI };
+
+	if (mounts.fd < 0) {
+		mounts.fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+		if (mounts.fd >= 0)
+			read_mounts();
+	}
+	poll_fd.fd = mounts.fd;
+	if (mounts.fd >= 0 && poll(&poll_fd, 1, 0) > 0)
+		read_mounts();
+}
+
+/* FUSE has numbers of major 0, as whatever has no disk of its own. */
+static bool is_avoided(dev_t device)
+{
+	if (avoided_device != 0 && device == avoided_device)
+		return true;
+	if (major(device) != 0)
+		return false;
+	refresh_mounts();
+	for (size_t i = 0; i < mounts.n_devices; i++)
+		if (mounts.devices[i] == device)
+			return true;
+	return false;
 }
 
 /* Judges the place @fd by what the kernel knows, without asking a file system. */
@@ -27,10 +108,9 @@ static int look(int fd, mode_t *ret_mode)
 {
 	struct statx stx;
 
-	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_MNT_ID,
-		  &stx) < 0)
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &stx) < 0)
 		return -errno;
-	if (avoided_mount != 0 && stx.stx_mnt_id == avoided_mount)
+	if (is_avoided(makedev(stx.stx_dev_major, stx.stx_dev_minor)))
 		return -EXDEV;
 	*ret_mode = stx.stx_mode;
 	return 0;
@@ -226,7 +306,7 @@ static int judge(int r, const char *name, struct strbuf *ret_why)
 		return -EACCES;
 	case -EXDEV:
 		strbuf_adds(ret_why,
-			    " lies on this mount: programs can't be run from it");
+			    " lies on a mount of runfs: programs can't be run from it");
 		return -EACCES;
 	default:
 		strbuf_addf(ret_why, " can't be run: %s", strerror(-r));

@@ -1,26 +1,31 @@
 /*
- * Looks at files that somebody else chose, without ever entering our own mount.
+ * Looks at files that somebody else chose, without ever entering a mount of runfs.
  *
  * A daemon that opens or stats a path on the file system that it serves waits for
- * itself for ever (fuse-facts 9), and a symbolic link anywhere may lead there. So
- * paths from a project, a run or PATH are walked here, place by place.
+ * itself for ever (fuse-facts 9); two that look into each other's do the same. A symbolic
+ * link or a bind mount anywhere may lead there. So paths from a project, a run or PATH
+ * are walked here, place by place, and each is known by its device: that is one for
+ * all mounts of one file system.
  */
 #pragma once
 
 #include <stdbool.h>
-#include <stdint.h>
+#include <sys/types.h>
 
 #include "engine/strbuf.h"
 
 /* Where programs are looked for in an environment without PATH. */
 #define PATH_DEFAULT "/usr/local/bin:/usr/bin:/bin"
 
-/* The mount (statx stx_mnt_id) that path_open() does not enter; 0: there is none. */
-void path_avoid_mount(uint64_t mount_id);
+/*
+ * The device that path_open() does not enter beside those that are mounted as fuse.runfs
+ * in our mount namespace; 0: there is none.
+ */
+void path_avoid_device(dev_t device);
 
 /*
  * Opens @path with O_PATH, following symbolic links, relative to @dir_fd (or AT_FDCWD).
- * The descriptor, -EXDEV where the path leads into our own mount, or what open says.
+ * The descriptor, -EXDEV where the path leads into a mount of runfs, or what open says.
  */
 int path_open(int dir_fd, const char *path);
 

@@ -7,13 +7,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "engine/cleanup.h"
 #include "engine/file.h"
+#include "engine/path.h"
 
-#define STAT_MAX_LEN 4096 /* of /proc/PID/stat: 52 numbers and a name of 64 bytes */
+#define STAT_MAX_LEN	4096 /* of /proc/PID/stat: 52 numbers and a name of 64 bytes */
+#define ENVIRON_MAX_LEN (8u << 20) /* of /proc/PID/environ; the kernel's limit is 6 MiB  \
+				    */
 
 /* When the system started, by the clock that stamps files now. */
 static int64_t boot_us(void)
@@ -86,6 +91,72 @@ int proc_each(void (*fn)(void *userdata, const struct proc *proc), void *userdat
 
 		if (pid > 0 && proc_read((pid_t)pid, &proc) == 0)
 			fn(userdata, &proc);
+	}
+	return 0;
+}
+
+static bool is_place(int fd, const struct stat *st)
+{
+	struct statx stx;
+
+	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &stx) == 0 &&
+	       stx.stx_ino == st->st_ino &&
+	       makedev(stx.stx_dev_major, stx.stx_dev_minor) == st->st_dev;
+}
+
+/* The directory that RUN_DIR names in an environment, with O_PATH, or -errno. */
+static int open_run_dir(struct str environment)
+{
+	_cleanup_free_ char *path = NULL;
+	struct str word;
+
+	while (str_split(&environment, '\0', &word)) {
+		if (!str_starts(word, "RUN_DIR=/"))
+			continue;
+		word.data += strlen("RUN_DIR=");
+		word.len -= strlen("RUN_DIR=");
+		path = str_dup(word);
+		return path ? path_open(AT_FDCWD, path) : -ENOMEM;
+	}
+	return -ENOENT;
+}
+
+int proc_works_in(pid_t pid, const struct stat *dir)
+{
+	_cleanup_(strbuf_done) struct strbuf environment = STRBUF_INIT;
+	_cleanup_close_ int cwd_fd = -1, run_fd = -1;
+	char path[32];
+	int r;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/cwd", (int)pid);
+	cwd_fd = open(path, O_PATH | O_CLOEXEC);
+	if (cwd_fd < 0)
+		return -errno;
+	if (is_place(cwd_fd, dir))
+		return 1;
+	(void)snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
+	r = file_read(AT_FDCWD, path, ENVIRON_MAX_LEN, &environment);
+	if (r < 0)
+		return r;
+	run_fd = open_run_dir(strbuf_str(&environment));
+	return run_fd >= 0 && is_place(run_fd, dir);
+}
+
+int proc_has_open(pid_t pid, const struct stat *file)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	char path[32];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	dir = opendir(path);
+	if (!dir)
+		return -errno;
+	for (struct dirent *entry; (entry = readdir(dir));) {
+		_cleanup_close_ int fd =
+			openat(dirfd(dir), entry->d_name, O_PATH | O_CLOEXEC);
+
+		if (entry->d_name[0] != '.' && fd >= 0 && is_place(fd, file))
+			return 1;
 	}
 	return 0;
 }

@@ -17,5 +17,17 @@ int proc_read(pid_t pid, struct proc *ret);
 /* It has not ended: neither a zombie nor on its way to be none. */
 bool proc_is_alive(const struct proc *proc);
 
+struct stat;
+
+/*
+ * Whether @pid is in the directory @dir, or has it as RUN_DIR in its environment, as the
+ * processes of a run. 1, 0, or -errno for a process of another user, of whom that is not
+ * told. Nothing here asks a file system: where another process is may be our own mount.
+ */
+int proc_works_in(pid_t pid, const struct stat *dir);
+
+/* Whether @pid has the file @file open. As above. */
+int proc_has_open(pid_t pid, const struct stat *file);
+
 /* Calls @fn for each process there is. 0 or -errno. */
 int proc_each(void (*fn)(void *userdata, const struct proc *proc), void *userdata);

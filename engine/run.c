@@ -37,7 +37,7 @@ bool run_id_is_valid(const char *id)
 }
 
 /*
- * Opens .guild of a run. The run itself may be a link, but not into our own mount; that
+ * Opens .guild of a run. The run itself may be a link or a mount, but none of runfs; that
  * way is longer, so the short one is tried first.
  */
 static int open_guild(int runs_fd, const char *id, int flags)
@@ -48,13 +48,13 @@ static int open_guild(int runs_fd, const char *id, int flags)
 
 	(void)snprintf(path, sizeof(path), "%s/.guild", id);
 	fd = file_open_beneath(runs_fd, path, flags | O_DIRECTORY);
-	if (fd != -ELOOP)
+	if (fd != -ELOOP && fd != -EXDEV)
 		return fd == -ENOTDIR ? -ENOENT : fd;
 	dir_fd = path_open(runs_fd, id);
 	if (dir_fd < 0)
 		return dir_fd == -EXDEV ? -ENOENT : dir_fd;
 	fd = file_open_beneath(dir_fd, ".guild", flags | O_DIRECTORY);
-	return fd == -ENOTDIR || fd == -ELOOP ? -ENOENT : fd;
+	return fd == -ENOTDIR || fd == -ELOOP || fd == -EXDEV ? -ENOENT : fd;
 }
 
 int run_stat(int runs_fd, const char *id, struct stat *ret)
@@ -82,8 +82,8 @@ int run_open(int runs_fd, const char *id, struct run **ret)
 	run->fd = open_guild(runs_fd, id, O_RDONLY);
 	if (run->fd < 0)
 		return run->fd;
-	if (faccessat(run->fd, "opref", F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-		return -errno;
+	if (!file_exists(run->fd, "opref"))
+		return -ENOENT;
 	*ret = take_ptr(run);
 	return 0;
 }
@@ -121,7 +121,7 @@ int run_attr_text(const struct run *run, const char *name, struct strbuf *ret)
 		return -ENOENT;
 	(void)snprintf(path, sizeof(path), "attrs/%s", name);
 	r = file_read(run->fd, path, RUN_ATTR_MAX_LEN, ret);
-	if (r != -ENOENT || faccessat(run->fd, "attrs", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+	if (r != -ENOENT || file_exists(run->fd, "attrs"))
 		return r;
 
 	/* A start died between its two renames (engine/record.c). */
@@ -183,7 +183,7 @@ int run_flags(const struct run *run, struct flags *ret)
 
 static bool has_marker(const struct run *run, const char *name)
 {
-	return faccessat(run->fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	return file_exists(run->fd, name);
 }
 
 int run_exit_status(const struct run *run, int64_t *ret)
@@ -254,11 +254,15 @@ bool run_may_be_starting(const struct run *run)
 	struct timespec now;
 	int64_t exit_status;
 	struct stat st;
+	time_t age;
 
+	if (has_marker(run, "LOCK") || run_exit_status(run, &exit_status) != -ENOENT ||
+	    fstat(run->fd, &st) < 0)
+		return false;
 	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return !has_marker(run, "LOCK") &&
-	       run_exit_status(run, &exit_status) == -ENOENT &&
-	       fstat(run->fd, &st) == 0 && now.tv_sec - st.st_mtim.tv_sec < START_GRACE_S;
+	age = now.tv_sec - st.st_mtim.tv_sec;
+	/* A time to come, by a clock that was set back, would come no nearer. */
+	return age >= 0 && age < START_GRACE_S;
 }
 
 static const char *const status_names[] = {

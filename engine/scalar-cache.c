@@ -11,6 +11,7 @@
 
 #include "engine/cleanup.h"
 #include "engine/durable.h"
+#include "engine/file.h"
 
 #define DIR_NAME  "cache/runfs/scalars/"
 #define PIECE_LEN (1u << 20)
@@ -143,8 +144,8 @@ int scalar_cache_file_read(struct scalar_cache_file *file, int home_fd, const ch
 
 	if (dir_fd < 0)
 		return dir_fd;
-	file->fd = openat(dir_fd, id, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	return file->fd < 0 ? -errno : 0;
+	file->fd = file_open_beneath(dir_fd, id, O_RDONLY | O_NONBLOCK);
+	return file->fd < 0 ? file->fd : 0;
 }
 
 int scalar_cache_file_read_on(struct scalar_cache_file *file)

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "engine/file.h"
 #include "engine/list.h"
 #include "engine/scalar-cache.h"
 
@@ -235,10 +236,12 @@ static int make_rules(struct entry *entry, const struct run *run)
 /* 0 and a descriptor; -ENOENT while there is no output. */
 static int open_output(const struct run *run, struct stat *ret_st, int *ret_fd)
 {
-	_cleanup_close_ int fd = openat(run_guild_fd(run), "output",
-					O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	_cleanup_close_ int fd =
+		file_open_beneath(run_guild_fd(run), "output", O_RDONLY | O_NONBLOCK);
 
-	if (fd < 0 || fstat(fd, ret_st) < 0)
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, ret_st) < 0)
 		return -errno;
 	if (!S_ISREG(ret_st->st_mode))
 		return -EIO;

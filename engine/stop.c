@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/pidfd.h>
 #include <sys/syscall.h>
@@ -57,16 +58,36 @@ void stopper_free(struct stopper *stopper)
 	free(stopper);
 }
 
+/* The signal of a number; 1 is none here, since an interface file takes it for yes. */
+static int signal_of_number(struct str text)
+{
+	int number = 0;
+
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.data[i] < '0' || text.data[i] > '9' || i > 2)
+			return -EINVAL;
+		number = 10 * number + (text.data[i] - '0');
+	}
+	return number > 0 && number < NSIG && sigabbrev_np(number) ? number : -EINVAL;
+}
+
+/* As kill(1): in upper or lower case, with SIG or without, or a number. */
 static int find_signal(struct str name)
 {
-	if (str_starts(name, "SIG")) {
-		name.data += 3;
-		name.len -= 3;
-	}
+	char text[16];
+
+	if (name.len == 0 || name.len >= sizeof(text))
+		return -EINVAL;
+	if (name.data[0] >= '0' && name.data[0] <= '9')
+		return signal_of_number(name);
+	memcpy(text, name.data, name.len);
+	text[name.len] = '\0';
 	for (int signal = 1; signal < NSIG; signal++) {
 		const char *abbreviation = sigabbrev_np(signal);
+		bool has_sig = strncasecmp(text, "SIG", 3) == 0;
 
-		if (abbreviation && str_is(name, abbreviation))
+		if (abbreviation &&
+		    strcasecmp(has_sig ? text + 3 : text, abbreviation) == 0)
 			return signal;
 	}
 	return -EINVAL;
@@ -87,7 +108,7 @@ int stop_parse(struct str text, bool complete, int *ret_signal, struct strbuf *r
 	strbuf_add_quoted(ret_why, word);
 	strbuf_adds(ret_why,
 		    " is no signal: write an empty line, or TERM, INT, KILL, STOP,"
-		    " CONT, HUP, USR1, USR2");
+		    " CONT, HUP, USR1, USR2, or a number");
 	return -EINVAL;
 }
 
@@ -100,15 +121,17 @@ static int send_signal(int pidfd, int signal, siginfo_t *info)
 static int send_through_supervisor(int pidfd, int signal)
 {
 	siginfo_t info = { 0 };
+	int r;
 
-	if (signal == SIGTERM)
-		return send_signal(pidfd, SIGTERM, NULL);
 	info.si_signo = SIGRTMIN;
 	info.si_code = SI_QUEUE;
 	info.si_pid = getpid();
 	info.si_uid = getuid();
 	info.si_value.sival_int = signal;
-	return send_signal(pidfd, SIGRTMIN, &info);
+	r = signal == SIGTERM ? send_signal(pidfd, SIGTERM, NULL)
+			      : send_signal(pidfd, SIGRTMIN, &info);
+	/* Somebody may have stopped it, and it could not even pass a SIGKILL on. */
+	return r < 0 ? r : send_signal(pidfd, SIGCONT, NULL);
 }
 
 static void on_timeout(void *userdata, uint32_t events)
@@ -162,14 +185,29 @@ int stop_run(struct stopper *stopper, const struct run *run, int signal,
 			    run_id(run));
 		return -EBUSY;
 	}
-	if (lock_holder(run_guild_fd(run), &pid) <= 0 || pid <= 0)
+	if (lock_holder(run_guild_fd(run), &pid) <= 0)
 		return 0;
+	if (pid <= 0) {
+		strbuf_addf(ret_why,
+			    "the run %s is running, but its .guild/LOCK names no process:"
+			    " find who holds that file (fuser), and end that",
+			    run_id(run));
+		return -EINVAL;
+	}
 	pidfd = pidfd_open(pid, 0);
 	if (pidfd < 0)
 		return errno == ESRCH ? 0 : -errno;
 	/* Only now can the pid not become another process's any more. */
 	if (lock_holder(run_guild_fd(run), &still) <= 0 || still != pid)
 		return 0;
+	r = lock_check_holder(run_guild_fd(run), pid);
+	if (r == -EPERM)
+		strbuf_addf(ret_why,
+			    "process %d, which .guild/LOCK names, is not seen to run %s:"
+			    " end it yourself, or remove LOCK if it is none of the run's",
+			    (int)pid, run_id(run));
+	if (r < 0)
+		return r == -ESRCH ? 0 : r;
 
 	r = supervised ? send_through_supervisor(pidfd, signal)
 		       : send_signal(pidfd, signal, NULL);

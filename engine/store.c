@@ -23,8 +23,8 @@ struct store {
 	char *path;
 	int fd;
 	int runs_fd;
-	struct stat
-		runs_entry; /* what is called runs, be it a link, when that was opened */
+	struct stat runs_place; /* of runs_fd */
+	unsigned int n_changes; /* how often runs/ has turned out to be another directory */
 };
 
 int store_open(const char *path, struct store **ret)
@@ -64,29 +64,47 @@ int store_fd(const struct store *store)
 	return store->fd;
 }
 
-/* Somebody may have moved runs/ away and made another, or it may be a link. */
+/* Somebody may have moved runs/ away and made another, or what a link leads to. */
 static bool is_current(const struct store *store, const struct stat *now)
 {
-	return store->runs_fd >= 0 && store->runs_entry.st_ino == now->st_ino &&
-	       store->runs_entry.st_dev == now->st_dev;
+	return store->runs_fd >= 0 && store->runs_place.st_ino == now->st_ino &&
+	       store->runs_place.st_dev == now->st_dev;
+}
+
+/* Where runs/ is now, with O_PATH. It may be a link or a mount, which takes longer. */
+static int find_runs(const struct store *store)
+{
+	int fd = file_open_beneath(store->fd, "runs", O_PATH | O_DIRECTORY);
+
+	return fd == -ELOOP || fd == -ENOTDIR || fd == -EXDEV
+		       ? path_open(store->fd, "runs")
+		       : fd;
 }
 
 int store_runs_fd(struct store *store)
 {
-	_cleanup_close_ int path_fd = -1;
+	_cleanup_close_ int path_fd = find_runs(store);
 	struct stat now;
 
-	if (fstatat(store->fd, "runs", &now, AT_SYMLINK_NOFOLLOW) < 0)
-		return -errno;
-	if (is_current(store, &now))
+	if (path_fd >= 0 && fstat(path_fd, &now) == 0 && is_current(store, &now))
 		return store->runs_fd;
+	if (store->runs_fd >= 0)
+		store->n_changes++;
 	close_fd(take_fd(&store->runs_fd));
-	path_fd = path_open(store->fd, "runs");
 	if (path_fd < 0)
 		return path_fd;
 	store->runs_fd = openat(path_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	store->runs_entry = now;
-	return store->runs_fd < 0 ? -errno : store->runs_fd;
+	if (store->runs_fd < 0)
+		return -errno;
+	store->n_changes++;
+	store->runs_place = now;
+	return store->runs_fd;
+}
+
+unsigned int store_n_changes(struct store *store)
+{
+	(void)store_runs_fd(store);
+	return store->n_changes;
 }
 
 int store_find(struct store *store, const char *id, struct run **ret)

@@ -25,6 +25,9 @@ int store_fd(const struct store *store);
  * -errno. */
 int store_runs_fd(struct store *store);
 
+/* How often runs/ has turned out to be another directory than before, or to be gone. */
+unsigned int store_n_changes(struct store *store);
+
 int store_find(struct store *store, const char *id, struct run **ret); /* as run_open() */
 
 /* Makes an ID that no run has: 32 hex digits, NUL-terminated, as Guild's (1.3). 0 or

@@ -38,7 +38,8 @@ struct watch {
 	void *userdata;
 	int fd; /* -1: only the tick tells */
 	int home_wd, runs_wd;
-	int problem; /* as watch_problem() */
+	int problem;		/* as watch_problem() */
+	unsigned int n_changes; /* of the directory that runs_wd is on */
 	struct list runs;
 	size_t n_runs;
 };
@@ -180,6 +181,29 @@ static void look_again(struct watch *watch)
 	watch->fn(watch->userdata, NULL, true);
 }
 
+/* No watch tells of what a link on the way to runs/ leads to, so that is looked at. */
+static void check_list(struct watch *watch)
+{
+	unsigned int n_changes = store_n_changes(watch->store);
+
+	if (n_changes == watch->n_changes)
+		return;
+	watch->n_changes = n_changes;
+	look_again(watch);
+}
+
+/* A run that came may have the name of one that is watched, and has gone. */
+static void note_listed(struct watch *watch, const char *id)
+{
+	struct watched_run *watched = find_id(watch, id);
+
+	if (watched) {
+		watch_files(watch, watched);
+		watched->changed = true;
+	}
+	watch->fn(watch->userdata, id, true);
+}
+
 static void handle_event(struct watch *watch, const struct inotify_event *event)
 {
 	struct watched_run *watched;
@@ -187,15 +211,13 @@ static void handle_event(struct watch *watch, const struct inotify_event *event)
 	if (event->mask & IN_Q_OVERFLOW) {
 		look_again(watch);
 	} else if (event->wd == watch->home_wd) {
-		if (event->len > 0 && strcmp(event->name, "runs") == 0) {
-			watch_home(watch);
-			watch->fn(watch->userdata, NULL, true);
-		}
+		if (event->len > 0 && strcmp(event->name, "runs") == 0)
+			check_list(watch);
 	} else if (event->wd == watch->runs_wd) {
 		if (event->mask & IN_IGNORED)
 			watch->runs_wd = -1;
 		else if (event->len > 0)
-			watch->fn(watch->userdata, event->name, true);
+			note_listed(watch, event->name);
 	} else {
 		watched = find_wd(watch, event->wd);
 		if (watched)
@@ -238,6 +260,7 @@ void watch_process(struct watch *watch)
 	int n_left = 0;
 	ssize_t n;
 
+	check_list(watch);
 	if (ioctl(watch->fd, FIONREAD, &n_left) < 0)
 		return;
 	while (n_left > 0 && (n = read(watch->fd, buffer, sizeof(buffer))) > 0) {
@@ -267,6 +290,7 @@ static void on_tick(void *userdata, uint32_t events)
 	struct watch *watch = userdata;
 	char id[NAME_MAX + 1];
 
+	check_list(watch);
 	if (watch->problem < 0) {
 		watch_home(watch);
 		watch->fn(watch->userdata, NULL, true);
@@ -312,6 +336,7 @@ int watch_new(struct loop *loop, struct store *store, watch_fn fn, void *userdat
 		r = loop_add_timer(loop, on_tick, watch, &watch->tick);
 	if (r < 0)
 		return r;
+	watch->n_changes = store_n_changes(store);
 	watch_home(watch);
 	if (needs_tick(watch))
 		loop_timer_set(watch->tick, TICK_US);

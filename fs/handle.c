@@ -87,10 +87,10 @@ static int open_output(struct handle *handle)
 	r = node_run(handle->node, &run);
 	if (r < 0)
 		return r;
-	handle->output_fd = openat(run_guild_fd(run), "output",
-				   O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (handle->output_fd < 0)
-		return errno == ENOENT ? 0 : -errno;
+	r = file_open_beneath(run_guild_fd(run), "output", O_RDONLY | O_NONBLOCK);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	handle->output_fd = r;
 	if (fstat(handle->output_fd, &st) == 0 && S_ISREG(st.st_mode))
 		return 0;
 	close_fd(take_fd(&handle->output_fd));
@@ -345,7 +345,7 @@ static bool is_replaced(const struct handle *handle)
 
 	return handle->output_fd >= 0 && node_run(handle->node, &run) == 0 &&
 	       fstat(handle->output_fd, &own) == 0 &&
-	       fstatat(run_guild_fd(run), "output", &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       file_stat(run_guild_fd(run), "output", &now) == 0 &&
 	       own.st_ino != now.st_ino;
 }
 

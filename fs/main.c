@@ -194,12 +194,29 @@ static int find_mountpoint(struct program *program)
 	return EXIT_OK;
 }
 
+/*
+ * Such a home or project would be looked into by asking that mount's daemon, which may
+ * look into ours.
+ */
+static int refuse_runfs(const char *given, const char *path)
+{
+	int fd = path_open(AT_FDCWD, path);
+
+	close_fd(fd);
+	if (fd != -EXDEV)
+		return EXIT_OK;
+	log_error("%s lies on a mount of runfs: give the directory itself (what a run "
+		  "has in files is one)",
+		  given);
+	return EXIT_USAGE;
+}
+
 static int find_home(struct program *program)
 {
 	int r = store_open(program->options.home, &program->store);
 
 	if (r == 0)
-		return EXIT_OK;
+		return refuse_runfs(program->options.home, store_path(program->store));
 	log_error("%s: %s: the home must be a directory that exists",
 		  program->options.home, strerror(-r));
 	return EXIT_USAGE;
@@ -235,7 +252,9 @@ static int find_project(struct program *program)
 						   : program->project);
 		return EXIT_USAGE;
 	}
-	return EXIT_OK;
+	return refuse_runfs(program->options.project ? program->options.project
+						     : program->project,
+			    program->project);
 }
 
 /* RUNFS_LIBEXEC is for a build that has not been installed. */

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/file.h"
+
 /* `wait` can't know its size; with none, some readers would not read (fuse-facts 1.4). */
 #define WAIT_SIZE 4096
 
@@ -264,8 +266,7 @@ static int stat_backing(const struct node *node, struct stat *ret)
 		if (r < 0)
 			return r;
 		if (!node->type->backing ||
-		    fstatat(run_guild_fd(run), node->type->backing, &st,
-			    AT_SYMLINK_NOFOLLOW) < 0)
+		    file_stat(run_guild_fd(run), node->type->backing, &st) < 0)
 			r = fstat(run_guild_fd(run), &st) < 0 ? -errno : 0;
 		else if (node->type->kind == NODE_OUTPUT && S_ISREG(st.st_mode))
 			ret->st_size = st.st_size;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/sysmacros.h>
 
 #include "engine/file.h"
 #include "engine/path.h"
@@ -116,9 +117,9 @@ int session_mount(struct session *session, const char *mountpoint)
 		return -1;
 	session->mounted = true;
 	/* The kernel answers this itself: it must not ask us, who do not serve yet. */
-	if (statx(AT_FDCWD, mountpoint, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT,
-		  STATX_MNT_ID, &stx) == 0)
-		path_avoid_mount(stx.stx_mnt_id);
+	if (statx(AT_FDCWD, mountpoint, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE,
+		  &stx) == 0)
+		path_avoid_device(makedev(stx.stx_dev_major, stx.stx_dev_minor));
 	return 0;
 }
 
@@ -171,7 +172,7 @@ void session_free(struct session *session)
 	}
 	loop_source_free(session->source);
 	loop_source_free(session->timer);
-	path_avoid_mount(0);
+	path_avoid_device(0);
 	if (session->mounted)
 		fuse_session_unmount(session->fuse);
 	if (session->fuse)

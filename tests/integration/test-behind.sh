@@ -18,11 +18,12 @@ expect_status()
 {
 	expect_eq "$(cat "$run/status")" "$1"
 }
-# A process such as Guild would have started.
+# make_process ID: such as Guild would have started.
 make_process()
 {
-	sleep 1000 &
+	(cd "$home/runs/$1" && exec sleep 1000) &
 	process=$!
+	wait_for test "/proc/$process/cwd" -ef "$home/runs/$1"
 }
 
 ### Guild starts a run
@@ -40,7 +41,7 @@ expect_line "$waiter" error
 expect_no_more "$output"
 expect_status error
 
-make_process
+make_process one
 guild one restart
 expect_status pending
 guild one spawn "$process"
@@ -111,15 +112,16 @@ expect_status error
 expect_eq "$(cat "$run/pid")$(cat "$run/exit_status")" ""
 
 lock=$home/runs/one/.guild/LOCK
-make_process
+make_process one
 printf '%s' "$process" >"$lock"
 expect_status running
-touch -d '1 hour ago' "$lock" # before that process began
-expect_status error
-for text in '' 999999999 'no pid' -1 0; do
+sleep 1000 & # in a directory of its own, as everybody else
+for text in "$!" '' 999999999 'no pid' -1 0 1; do
 	printf '%s' "$text" >"$lock"
 	expect_status error
+	echo KILL >"$run/stop"
 done
+kill $!
 printf '%s\n' "$process" >"$lock"
 expect_status running
 
@@ -159,8 +161,8 @@ is_latest()
 		[ "$(readlink "$mnt/ops/told/latest")" = "../../runs/$1" ]
 }
 wait_for is_latest one
-make_process
 guild two init "script:$project '' '' told"
+make_process two
 guild two spawn "$process"
 wait_for is_latest two
 has_both()

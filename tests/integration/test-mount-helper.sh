@@ -239,7 +239,7 @@ chmod +x "$project/script"
 env PATH="$mnt:$mnt/ops/told:$PATH" "$RUNFS_MOUNT" "$home" "$mnt" -o "project=$project"
 expect_errno EACCES bounded put "$mnt/ops/on-mount/run" ""
 expect_eq "$(bounded cat "$mnt/ops/on-mount/run")" \
-	"error: '$mnt/README' lies on this mount: programs can't be run from it"
+	"error: '$mnt/README' lies on a mount of runfs: programs can't be run from it"
 expect_errno ENOENT bounded put "$mnt/ops/by-path/run" ""
 expect_errno EACCES bounded put "$mnt/ops/script/run" ""
 expect_errno ENOENT bounded put "$mnt/ops/link/run" ""

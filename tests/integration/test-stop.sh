@@ -53,7 +53,7 @@ echo KILL >"$run/stop"
 expect_result "$id" "terminated -9"
 
 restart
-for signal in USR1 USR2 HUP QUIT; do
+for signal in USR1 USR2 HUP QUIT usr1 SIGUSR2 10; do
 	tell "$id" "trap 'echo got $signal' $signal; echo ready for $signal"
 	expect_output "ready for $signal"
 	echo "$signal" >"$run/stop"
@@ -83,10 +83,10 @@ expect_result "$id" "terminated -15"
 ### What is no signal
 
 restart
-for word in TURM 99 -9 "TERM KILL" term; do
+for word in TURM 99 -9 "TERM KILL"; do
 	expect_errno EINVAL put "$run/stop" "$word"
 	expect_eq "$(cat "$run/stop")" "error: '$word' is no signal: write an empty line,\
- or TERM, INT, KILL, STOP, CONT, HUP, USR1, USR2"
+ or TERM, INT, KILL, STOP, CONT, HUP, USR1, USR2, or a number"
 done
 expect_eq "$(cat "$run/status")" running
 

@@ -37,12 +37,13 @@ void scratch_remove(void)
 static void make_dirs_above(const char *path)
 {
 	const char *end = strrchr(path, '/');
-	_cleanup_free_ char *above = NULL;
+	_cleanup_free_ char *above = NULL, *absolute = NULL;
 
 	if (!end)
 		return;
 	above = str_dup((struct str){ path, (size_t)(end - path) });
-	cr_assert_eq(file_make_dirs(scratch_fd, above, 0755), 0, "%s", above);
+	absolute = scratch_path(above); /* a test may have a mount in there */
+	cr_assert_eq(file_make_dirs(AT_FDCWD, absolute, 0755), 0, "%s", above);
 }
 
 static void put(const char *path, const char *text, mode_t mode)

@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -203,6 +205,36 @@ static pid_t a_dead_pid(void)
 	return pid;
 }
 
+static pid_t guild_pid;
+
+/* A process in the run's directory, such as Guild starts. */
+static pid_t a_process_of_guild_s(void)
+{
+	guild_pid = fork();
+	if (guild_pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		(void)pause();
+		_exit(0);
+	}
+	return guild_pid;
+}
+
+static void end_guild(void)
+{
+	if (guild_pid > 0) {
+		(void)kill(guild_pid, SIGKILL);
+		(void)waitpid(guild_pid, NULL, 0);
+	}
+	guild_pid = 0;
+}
+
+static pid_t holder_pid(enum holder holder)
+{
+	if (holder == DEAD)
+		return a_dead_pid();
+	return holder == GUILD ? a_process_of_guild_s() : getpid();
+}
+
 /* Returns the descriptor that holds the lock, or -1. */
 static int put_lock(enum holder holder)
 {
@@ -214,7 +246,7 @@ static int put_lock(enum holder holder)
 	if (holder == GARBAGE)
 		strbuf_adds(&text, "garbage");
 	else
-		strbuf_addf(&text, "%d\n", holder == DEAD ? a_dead_pid() : getpid());
+		strbuf_addf(&text, "%d\n", (int)holder_pid(holder));
 	scratch_put_guild(ID, "LOCK", strbuf_cstr(&text));
 	if (holder != SUPERVISOR)
 		return -1;
@@ -336,6 +368,8 @@ Test(run, a_status_follows_from_markers_locks_and_exit_status_in_this_order)
 		int64_t exit_status;
 
 		put_state(state);
+		cr_assert_eq(fchdir(scratch_fd), 0);
+		cr_assert_eq(chdir("home/runs/" ID), 0); /* as a child of ours is then */
 		lock_fd = put_lock(state->holder);
 		run = scratch_run(ID);
 		cr_expect_eq(run_status(run), state->status, "%s: %s", state->about,
@@ -344,9 +378,10 @@ Test(run, a_status_follows_from_markers_locks_and_exit_status_in_this_order)
 			     state->has_exit_status, "%s", state->about);
 		cr_expect_eq(run_pid(run),
 			     state->status == RUN_RUNNING && state->holder != NOBODY
-				     ? getpid()
+				     ? (guild_pid > 0 ? guild_pid : getpid())
 				     : 0,
 			     "%s", state->about);
+		end_guild();
 	}
 }
 

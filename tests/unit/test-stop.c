@@ -70,11 +70,20 @@ Test(stop, a_line_names_a_signal)
 		{ "TE", false, SIGTERM },
 		{ "bogus", false, SIGTERM },
 		{ "", false, SIGTERM },
+		{ "usr1\n", true, SIGUSR1 },
+		{ "sigterm\n", true, SIGTERM },
+		{ "SigInt", true, SIGINT },
+		{ "10\n", true, SIGUSR1 },
+		{ "2\n", true, SIGINT },
+		{ "9\n", true, SIGKILL },
+		{ "15\n", true, SIGTERM },
 		{ "bogus\n", false, 0 },
 		{ "bogus", true, 0 },
-		{ "term\n", true, 0 },
-		{ "2\n", true, 0 },
-		{ "9\n", true, 0 },
+		{ "-9\n", true, 0 },
+		{ "99\n", true, 0 },
+		{ "000000000000009\n", true, 0 },
+		{ "9x\n", true, 0 },
+		{ "SIG9\n", true, 0 },
 		{ "SIG\n", true, 0 },
 		{ "SIGSIGTERM\n", true, 0 },
 		{ "TERM INT\n", true, 0 },
@@ -126,6 +135,37 @@ Test(stop, one_that_is_only_being_started_is_ebusy)
 		     -EBUSY);
 }
 
+Test(stop, a_foreign_process_in_lock_is_left_alone)
+{
+	char pid[16];
+
+	held_pid = fork();
+	if (held_pid == 0) {
+		(void)pause();
+		_exit(0);
+	}
+	(void)snprintf(pid, sizeof(pid), "%d", (int)held_pid);
+	scratch_put_guild(ID, "LOCK", pid);
+	cr_expect_eq(stop(SIGKILL, NULL), 0);
+	scratch_put_guild(ID, "LOCK", "1");
+	cr_expect_eq(stop(SIGCONT, NULL), 0);
+	cr_expect_eq(waitpid(held_pid, NULL, WNOHANG), 0, "it was signalled");
+}
+
+Test(stop, a_held_lock_that_names_another_is_refused)
+{
+	_cleanup_close_ int fd = -1;
+
+	scratch_put_guild(ID, "LOCK", "1");
+	fd = openat(scratch_fd, "home/runs/" ID "/.guild/LOCK", O_RDWR | O_CLOEXEC);
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(flock(fd, LOCK_EX | LOCK_NB), 0);
+	cr_expect_eq(stop(SIGCONT, "process 1, which .guild/LOCK names, is not seen to"),
+		     -EPERM);
+	cr_assert_eq(ftruncate(fd, 0), 0);
+	cr_expect_eq(stop(SIGCONT, "its .guild/LOCK names no process"), -EINVAL);
+}
+
 /* Takes the lock of the run as a supervisor does. */
 static void hold_lock(void)
 {
@@ -145,6 +185,8 @@ static _Noreturn void await_signal(int ready_fd, bool supervises, bool deaf)
 	sigset_t set;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* also when the test runs out of time */
+	if (fchdir(scratch_fd) < 0 || chdir("home/runs/" ID) < 0)
+		_exit(103);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
@@ -157,8 +199,9 @@ static _Noreturn void await_signal(int ready_fd, bool supervises, bool deaf)
 	if (write(ready_fd, "x", 1) != 1)
 		_exit(101);
 	do {
-		if (sigwaitinfo(&set, &info) < 0)
-			_exit(102);
+		while (sigwaitinfo(&set, &info) < 0)
+			if (errno != EINTR) /* as after a SIGCONT */
+				_exit(102);
 	} while (deaf && info.si_signo == SIGTERM);
 	_exit(info.si_signo == SIGRTMIN ? info.si_value.sival_int : info.si_signo);
 }
@@ -209,6 +252,14 @@ Test(stop, a_supervisor_is_told_which_signal_to_pass_on)
 	cr_expect_eq(stop(SIGUSR1, NULL), 0);
 	cr_expect_eq(wait_for_end(), SIGUSR1);
 	start(true, false);
+	cr_expect_eq(stop(SIGTERM, NULL), 0);
+	cr_expect_eq(wait_for_end(), SIGTERM);
+}
+
+Test(stop, a_supervisor_that_was_stopped_goes_on)
+{
+	start(true, false);
+	cr_assert_eq(kill(held_pid, SIGSTOP), 0);
 	cr_expect_eq(stop(SIGTERM, NULL), 0);
 	cr_expect_eq(wait_for_end(), SIGTERM);
 }
