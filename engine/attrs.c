@@ -48,8 +48,11 @@ static bool has_text(int dir_fd, const char *name, struct str text)
 static int copy(int old_fd, int new_fd, const char *name, struct durable *durable)
 {
 	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+	struct stat st;
 	int r;
 
+	if (file_stat(old_fd, name, &st) == 0 && S_ISDIR(st.st_mode))
+		return -EISDIR;
 	r = file_read(old_fd, name, SIZE_MAX / 8, &text);
 	if (r < 0)
 		return r;

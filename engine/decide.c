@@ -155,13 +155,15 @@ static int find_source(const struct decider *decider, struct decision *decision,
 }
 
 static int is_needed(const struct run *run, enum run_status status,
-		     struct decision *decision, const struct flags *own)
+		     struct decision *decision, const struct flags *own,
+		     struct strbuf *ret_why)
 {
 	unsigned int statuses = 0;
 	int r = run_needed(run, &statuses);
 
 	if (r < 0 && r != -ENOENT)
-		return r;
+		return run_refuse(run, "needed", r,
+				  "a file with completed, terminated or both", ret_why);
 	if (r == -ENOENT && !decision->request.needed)
 		return 0;
 	if (r == -ENOENT)
@@ -205,15 +207,18 @@ int decide_restart(const struct decider *decider, const struct run *run, struct 
 	enum run_status status = run_status(run);
 	int source_fd, r;
 
-	if (dir_fd < 0)
+	if (dir_fd < 0) {
+		strbuf_addf(ret_why, "the directory of the run %s can't be opened: %s",
+			    run_id(run), strerror(-dir_fd));
 		return dir_fd;
+	}
 	r = check_alive(run, status, ret_why);
 	if (r == 0)
 		r = request_parse(text, complete, &decision->request, ret_why);
 	if (r == 0)
 		r = merge_over_own(decider, run, complete, decision, &own, ret_why);
 	if (r == 0)
-		r = is_needed(run, status, decision, &own);
+		r = is_needed(run, status, decision, &own, ret_why);
 	if (r < 0 || decision->skip)
 		return r;
 	r = find_source(decider, decision, ret_why);

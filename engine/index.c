@@ -16,9 +16,7 @@
 #include "engine/loop.h"
 #include "engine/operation.h"
 
-#define REFRESH_US    1000000
-#define OPREF_MAX_LEN 65536
-
+#define REFRESH_US 1000000
 /* A directory's times may stand still for this long while it changes (a timer tick). */
 #define TIME_GRAIN_NS 100000000
 
@@ -216,13 +214,21 @@ static int read_list(struct index *index)
 	return 0;
 }
 
+/* Is it so that a directory is no run, or was there only no memory to see that it is? */
+static bool is_lasting(int r)
+{
+	return r == 0 || r == -ENOENT || r == -ENOTDIR || r == -EINVAL || r == -ELOOP ||
+	       r == -EXDEV || r == -EFBIG;
+}
+
 /* 0, or -errno when it can't be told now what the run is. */
 static int read_entry(struct entry *entry, const struct run *run)
 {
 	_cleanup_(strbuf_done) struct strbuf opref = STRBUF_INIT, name = STRBUF_INIT;
-	int r = file_read(run_guild_fd(run), "opref", OPREF_MAX_LEN, &opref);
+	int r = file_read(run_guild_fd(run), "opref", RUN_OPREF_MAX_LEN, &opref);
 
-	if (r < 0)
+	/* What is there but no text makes a run all the same, of no operation. */
+	if (r < 0 && (r == -ENOENT || !is_lasting(r)))
 		return r;
 	entry->opref = str_dup(str_strip(strbuf_str(&opref)));
 	if (!entry->opref)
@@ -235,13 +241,6 @@ static int read_entry(struct entry *entry, const struct run *run)
 	    run_attr_int(run, "initialized", &entry->started_us) < 0)
 		entry->started_us = 0;
 	return 0;
-}
-
-/* Is it so that a directory is no run, or was there only no memory to see that it is? */
-static bool is_lasting(int r)
-{
-	return r == 0 || r == -ENOENT || r == -ENOTDIR || r == -EINVAL || r == -ELOOP ||
-	       r == -EFBIG;
 }
 
 static bool is_settled(const struct stat *st)

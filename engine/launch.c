@@ -92,6 +92,8 @@ static int find_run(const struct launcher *launcher, const char *id, struct run 
 
 	if (r == -ENOENT)
 		strbuf_addf(ret_why, "the run %s is not there any more", id);
+	else if (r < 0)
+		strbuf_addf(ret_why, "the run %s can't be opened: %s", id, strerror(-r));
 	return r;
 }
 

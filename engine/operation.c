@@ -8,8 +8,6 @@
 #include "engine/file.h"
 #include "engine/strv.h"
 
-#define OPREF_MAX_LEN 65536
-
 /* The four words of an opref, the first split at its colon (1.5). */
 struct opref {
 	char **words;
@@ -205,17 +203,14 @@ static int read_opref(const struct run *run, struct operation *operation,
 	_cleanup_(opref_done) struct opref opref = { 0 };
 	int r;
 
-	r = file_read(run_guild_fd(run), "opref", OPREF_MAX_LEN, &text);
+	r = file_read(run_guild_fd(run), "opref", RUN_OPREF_MAX_LEN, &text);
+	if (r == 0)
+		r = opref_parse(str_strip(strbuf_str(&text)), &opref);
 	if (r < 0)
-		return r;
-	r = opref_parse(str_strip(strbuf_str(&text)), &opref);
-	if (r < 0) {
-		strbuf_addf(ret_why,
-			    "the run %s names no operation in .guild/opref:"
-			    " it can't be started again",
-			    run_id(run));
-		return r == -ENOMEM ? r : -EINVAL;
-	}
+		return run_refuse(run, "opref", r,
+				  "one line TYPE:NAME VERSION MODEL OP, quoted as a"
+				  " shell does",
+				  ret_why);
 	(void)add_name(&opref, &name);
 	(void)add_opspec(&opref, &opspec);
 	operation->takes_any_flag =
@@ -278,13 +273,9 @@ static int add_run_flags(const struct run *run, struct operation *operation,
 		r = add_names(operation, &flags);
 	else if (r == -ENOENT)
 		r = 0;
-	if (r < 0) {
-		strbuf_addf(ret_why,
-			    "the attribute flags of %s can't be read: mend or remove"
-			    " .guild/attrs/flags",
-			    run_id(run));
-		return r == -EBADMSG ? -EINVAL : r;
-	}
+	if (r < 0)
+		return run_refuse(run, "attrs/flags", r, "a YAML map of name: value",
+				  ret_why);
 	return cmd_flags && cmd_flags->type == VALUE_MAP ? add_names(operation, cmd_flags)
 							 : 0;
 }
@@ -307,22 +298,13 @@ int operation_of_run(const struct run *run, struct operation **ret,
 	if (!operation)
 		return -ENOMEM;
 	r = run_attr(run, "op", &operation->attr);
-	if (r == -ENOENT || r == -EBADMSG) {
-		strbuf_addf(ret_why,
-			    "the run %s can't be started again: its attribute op %s",
-			    run_id(run), r == -ENOENT ? "is missing" : "can't be read");
-		return -EINVAL;
-	}
-	if (r < 0)
-		return r;
 	args = value_get(value_get(&operation->attr, "op-cmd"), "cmd-args");
-	if (!args || args->type != VALUE_LIST || args->list.n_items == 0) {
-		strbuf_addf(ret_why,
-			    "the run %s can't be started again: its attribute op has"
-			    " no op-cmd with cmd-args",
-			    run_id(run));
-		return -EINVAL;
-	}
+	if (r == 0 && (!args || args->type != VALUE_LIST || args->list.n_items == 0))
+		r = -EBADMSG;
+	if (r < 0)
+		return run_refuse(run, "attrs/op", r,
+				  "a YAML map with op-cmd, which has a list cmd-args",
+				  ret_why);
 	operation->is_python = is_python(&operation->attr);
 	r = read_opref(run, operation, ret_why);
 	if (r == 0)

@@ -14,6 +14,7 @@
 #include "engine/file.h"
 #include "engine/lock.h"
 #include "engine/path.h"
+#include "engine/strv.h"
 #include "engine/yaml.h"
 
 #define START_GRACE_S 3 /* Guild writes its LOCK long before */
@@ -181,6 +182,52 @@ int run_flags(const struct run *run, struct flags *ret)
 	return flags_from_value(&value, ret);
 }
 
+/* Adds what YAML has against the attribute, if that is it. */
+static void add_yaml_mistake(const struct run *run, const char *path,
+			     struct strbuf *ret_why)
+{
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT, why = STRBUF_INIT;
+	_cleanup_(value_done) struct value value = VALUE_INIT;
+
+	if (!str_starts(str_from(path), "attrs/") ||
+	    run_attr_text(run, path + strlen("attrs/"), &text) < 0)
+		return;
+	if (yaml_parse(strbuf_str(&text), &value, &why) < 0 && why.len > 0)
+		strbuf_addf(ret_why, " (%s)", strbuf_cstr(&why));
+}
+
+int run_refuse(const struct run *run, const char *path, int r, const char *expected,
+	       struct strbuf *ret_why)
+{
+	strbuf_addf(ret_why, "the run %s can't be started again: its .guild/%s ",
+		    run_id(run), path);
+	switch (r) {
+	case -ENOENT:
+		strbuf_adds(ret_why, "is missing");
+		break;
+	case -ELOOP:
+	case -EXDEV:
+		strbuf_adds(ret_why, "is a link, or on another mount");
+		break;
+	case -EINVAL:
+		strbuf_adds(ret_why, "is no regular file");
+		break;
+	case -EFBIG:
+	case -E2BIG:
+		strbuf_adds(ret_why, "is too big");
+		break;
+	case -EBADMSG:
+		strbuf_adds(ret_why, "can't be read");
+		add_yaml_mistake(run, path, ret_why);
+		break;
+	default:
+		strbuf_addf(ret_why, "can't be read: %s", strerror(-r));
+		return r;
+	}
+	strbuf_addf(ret_why, ": it must be %s", expected);
+	return -EINVAL;
+}
+
 static bool has_marker(const struct run *run, const char *name)
 {
 	return file_exists(run->fd, name);
@@ -205,16 +252,41 @@ int run_exit_status(const struct run *run, int64_t *ret)
 	return 0;
 }
 
-/* Can all that a user is shown of an ended run be read? */
+/* Four words, of which the first is TYPE:NAME (1.5). */
+static bool has_opref(const struct run *run)
+{
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+	_cleanup_(strv_freep) char **words = NULL;
+
+	return file_read(run->fd, "opref", RUN_OPREF_MAX_LEN, &text) == 0 &&
+	       strv_split_shell(str_strip(strbuf_str(&text)), &words) == 0 &&
+	       strv_length(words) == 4 && strchr(words[0], ':');
+}
+
+/* Can all that a user is shown of an ended run be read, as what it ought to be? */
 static bool is_readable(const struct run *run)
 {
-	static const char *const names[] = { "flags", "op", "started", "stopped" };
+	static const struct {
+		const char *name;
+		enum value_type type;
+	} attrs[] = {
+		{ "flags", VALUE_MAP },
+		{ "op", VALUE_MAP },
+		{ "started", VALUE_INT },
+		{ "stopped", VALUE_INT },
+	};
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	if (!has_opref(run))
+		return false;
+	for (size_t i = 0; i < sizeof(attrs) / sizeof(attrs[0]); i++) {
 		_cleanup_(value_done) struct value value = VALUE_INIT;
-		int r = run_attr(run, names[i], &value);
+		int64_t number;
+		int r = run_attr(run, attrs[i].name, &value);
 
-		if (r < 0 && r != -ENOENT)
+		if (r == -ENOENT)
+			continue;
+		if (r < 0 || value.type != attrs[i].type ||
+		    (value.type == VALUE_INT && !value_get_int(&value, &number)))
 			return false;
 	}
 	return true;

@@ -17,7 +17,8 @@
 #include "engine/strbuf.h"
 #include "engine/value.h"
 
-#define RUN_ATTR_MAX_LEN (16u << 20) /* bytes; no attribute of a sane run comes near */
+#define RUN_ATTR_MAX_LEN  (16u << 20) /* bytes; no attribute of a sane run comes near */
+#define RUN_OPREF_MAX_LEN 65536
 
 struct run;
 
@@ -52,6 +53,14 @@ int run_attr_string(const struct run *run, const char *name, struct strbuf *ret)
 
 int run_flags(const struct run *run, struct flags *ret); /* none when absent */
 
+/*
+ * Why a request is refused over a file of the run: .guild/@path gave the error @r, and
+ * must be what @expected says. Appends a sentence, and returns the request's errno:
+ * -EINVAL for a file that somebody has to mend, else @r.
+ */
+int run_refuse(const struct run *run, const char *path, int r, const char *expected,
+	       struct strbuf *ret_why);
+
 enum run_status {
 	RUN_PENDING,
 	RUN_STAGED,
@@ -66,7 +75,8 @@ enum run_status {
  *  - a run that somebody runs (lock_holder) is running, whatever an older exit_status
  * says;
  *  - an exit_status from before the last start, which Guild leaves, counts for nothing.
- * A run with an attribute that can't be read is an error once it has ended.
+ * A run with an attribute that can't be read, or that is of another type than Guild's, is
+ * an error once it has ended.
  */
 enum run_status run_status(const struct run *run);
 const char *run_status_name(enum run_status status);

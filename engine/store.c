@@ -24,7 +24,8 @@ struct store {
 	int fd;
 	int runs_fd;
 	struct stat runs_place; /* of runs_fd */
-	unsigned int n_changes; /* how often runs/ has turned out to be another directory */
+	unsigned int
+		n_changes; /* how often runs/ has turned out to be another directory */
 };
 
 int store_open(const char *path, struct store **ret)

@@ -14,8 +14,6 @@
 #include "engine/strv.h"
 #include "fs/dirs.h"
 
-#define OPREF_MAX_LEN 65536
-
 static int restart_read(const struct node *node, struct strbuf *ret_text)
 {
 	return strbuf_addstr(ret_text, view_answer(node->view, node->path));
@@ -198,7 +196,7 @@ static int op_read(const struct node *node, struct strbuf *ret_text)
 	int r = node_run(node, &run);
 
 	if (r == 0)
-		r = file_read(run_guild_fd(run), "opref", OPREF_MAX_LEN, &opref);
+		r = file_read(run_guild_fd(run), "opref", RUN_OPREF_MAX_LEN, &opref);
 	if (r < 0)
 		return r;
 	if (operation_name_of_opref(str_strip(strbuf_str(&opref)), ret_text) < 0)

@@ -249,10 +249,60 @@ for attrs in attrs attrs/op; do
 	cp -R "$home/runs/${tool##*/}" "$home/runs/bad"
 	rm -r "$home/runs/bad/.guild/$attrs"
 	wait_for lists_bad
-	expect_error "$mnt/runs/bad/restart" '\n' EINVAL "attribute op" missing
+	expect_error "$mnt/runs/bad/restart" '\n' EINVAL .guild/attrs/op missing "must be"
 	expect_seen "$mnt/runs/bad/restart" '' EINVAL
 	rm -r "$home/runs/bad"
 	wait_for lists_no_bad
+done
+
+# What is YAML, but not what belongs there; and what is no file at all.
+make_bad()
+{
+	local file=$home/runs/bad/.guild/$1
+	cp -R "$home/runs/${tool##*/}" "$home/runs/bad"
+	rm -f "$file"
+	case $2 in
+	fifo) mkfifo "$file" ;;
+	directory) mkdir "$file" ;;
+	link) ln -s "$mnt/README" "$file" ;;
+	*) printf '%s' "$2" >"$file" ;;
+	esac
+	wait_for lists_bad
+}
+for bad in attrs/flags attrs/op opref needed; do
+	for as in fifo directory link "[1, 2]"; do
+		[ "$bad $as" != "needed [1, 2]" ] || continue
+		make_bad "$bad" "$as"
+		[ "$bad" = needed ] || expect_eq "$(cat "$mnt/runs/bad/status")" error
+		expect_error "$mnt/runs/bad/restart" '\n' EINVAL ".guild/$bad" "must be"
+		expect_eq "$(timeout 5 ls "$mnt/runs/bad/attrs" | head -n 1)" cmd
+		rm -r "$home/runs/bad"
+		wait_for lists_no_bad
+	done
+done
+for bad in attrs/started attrs/stopped attrs/exit_status attrs/cmd attrs/label LOCK; do
+	for as in fifo directory link "[1, 2]"; do
+		make_bad "$bad" "$as"
+		case $bad in
+		attrs/st* | attrs/exit_status)
+			expect_eq "$(cat "$mnt/runs/bad/status")" error
+			;;
+		esac
+		echo >"$mnt/runs/bad/stop"
+		case "$bad $as" in
+		"LOCK directory" | "attrs/label directory")
+			expect_eq "$(echo | python3 "$(dirname "$0")/ask.py" \
+				"$mnt/runs/bad/restart")" "EISDIR EISDIR"
+			expect_eq "$(sed "s/.* \(.guild[^:]*\): .*/\1/" \
+				<"$mnt/runs/bad/restart")" ".guild/$bad"
+			rmdir "$home/runs/bad/.guild/$bad"
+			;;
+		esac
+		echo >"$mnt/runs/bad/restart"
+		expect_eq "$(cat "$mnt/runs/bad/wait")" "completed 0"
+		rm -r "$home/runs/bad"
+		wait_for lists_no_bad
+	done
 done
 
 ### The project is gone: its runs are not

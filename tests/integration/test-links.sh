@@ -43,7 +43,7 @@ for name in attrs/flags attrs/op attrs/exit_status attrs/started attrs/cmd attrs
 		"$run/output"; do
 		ln -s "$target" "$guild/$name"
 		look_at_all
-		rm -r "$guild/$name"
+		rm -f "$guild/$name"
 	done
 	[ ! -e "$dir/kept" ] || mv "$dir/kept" "$guild/$name"
 done

@@ -488,7 +488,7 @@ Test(launch, a_refused_restart_changes_nothing)
 	expect_refused("\n", -EACCES, "'./say.sh' is not executable");
 	expect_untouched();
 	scratch_put_attr(ID, "op", "{}\n");
-	expect_refused("\n", -EINVAL, "no op-cmd with cmd-args");
+	expect_refused("\n", -EINVAL, "a YAML map with op-cmd");
 	expect_untouched();
 	scratch_delete("home/runs/" ID);
 	expect_refused("\n", -ENOENT, "the run " ID " is not there any more");

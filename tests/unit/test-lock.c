@@ -49,8 +49,8 @@ static void remove_directory(void)
 /* Starts a process in the directory @cwd, with @variable in its environment. */
 static void start_child(const char *cwd, const char *variable)
 {
-	char *const argv[] = { (char *)(uintptr_t) "sleep",
-			       (char *)(uintptr_t) "1000", NULL };
+	char *const argv[] = { (char *)(uintptr_t) "sleep", (char *)(uintptr_t) "1000",
+			       NULL };
 	char *const envp[] = { (char *)(uintptr_t) "A=b", (char *)(uintptr_t)variable,
 			       NULL };
 	int fds[2];

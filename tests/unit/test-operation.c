@@ -235,17 +235,21 @@ Test(operation, a_run_that_records_none_says_what_is_missing)
 	static const struct {
 		const char *op, *opref, *flags, *sentence;
 	} rows[] = {
-		{ NULL, NULL, NULL, "its attribute op is missing" },
-		{ "null\n", NULL, NULL, "its attribute op is missing" },
-		{ "a: [\n", NULL, NULL, "its attribute op can't be read" },
-		{ "{}\n", NULL, NULL, "no op-cmd with cmd-args" },
-		{ "text\n", NULL, NULL, "no op-cmd with cmd-args" },
-		{ "op-cmd: {cmd-args: []}\n", NULL, NULL, "no op-cmd with cmd-args" },
-		{ "op-cmd: {cmd-args: x}\n", NULL, NULL, "no op-cmd with cmd-args" },
-		{ least, "nonsense", NULL, "names no operation in .guild/opref" },
-		{ least, "", NULL, "names no operation in .guild/opref" },
-		{ least, NULL, "[1]\n", "the attribute flags of " ID " can't be read" },
-		{ least, NULL, "a: [\n", "the attribute flags of " ID " can't be read" },
+		{ NULL, NULL, NULL, "its .guild/attrs/op is missing: it must be" },
+		{ "null\n", NULL, NULL, "its .guild/attrs/op is missing: it must be" },
+		{ "a: [\n", NULL, NULL, "its .guild/attrs/op can't be read (line 2: " },
+		{ "{}\n", NULL, NULL, "attrs/op can't be read: it must be a YAML map" },
+		{ "text\n", NULL, NULL, "attrs/op can't be read: it must be a YAML map" },
+		{ "op-cmd: {cmd-args: []}\n", NULL, NULL,
+		  "attrs/op can't be read: it must be a YAML map" },
+		{ "op-cmd: {cmd-args: x}\n", NULL, NULL,
+		  "attrs/op can't be read: it must be a YAML map" },
+		{ least, "nonsense", NULL,
+		  "its .guild/opref can't be read: it must be one line" },
+		{ least, "", NULL,
+		  "its .guild/opref can't be read: it must be one line" },
+		{ least, NULL, "[1]\n", ".guild/attrs/flags can't be read" },
+		{ least, NULL, "a: [\n", ".guild/attrs/flags can't be read" },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -346,9 +346,9 @@ Test(supervisor, what_is_no_attribute_is_not_thrown_away)
 	cr_assert_eq(mkdirat(home_fd, "runs/" RUN_ID "/.guild/attrs/dir", 0755), 0);
 	job_init(&job, false, "echo second");
 	supervised_start(&supervised, &job);
-	cr_expect_eq(supervised.result, -EINVAL);
+	cr_expect_eq(supervised.result, -EISDIR);
 	cr_expect_str_eq(strbuf_cstr(&supervised.why),
-			 "cannot keep .guild/attrs/dir: Invalid argument");
+			 "cannot keep .guild/attrs/dir: Is a directory");
 	expect_file(".guild/output", "first\n");
 	cr_expect(run_has(".guild/attrs/dir"));
 	expect_no_leftovers();
