@@ -75,14 +75,14 @@ runs()
 expect_eq "$(ls "$mnt/ops" | tr '\n' ' ')" \
 	"args.py argued found passed referred show.py shown tell "
 for name in deep/tell deep/er/show.py; do
-	expect_eq "$(ls "$mnt/ops/$name" | tr '\n' ' ')" "flags help run runs "
+	expect_eq "$(ls "$mnt/ops/$name" | tr '\n' ' ')" "flags help run runs stage "
 done
 expect_eq "$(ls "$mnt/ops/deep" | tr '\n' ' ')" "er tell "
 for name in data.txt nosuch .show.py .hidden/show.py deep/nosuch guild.yml ..; do
 	expect_not test -e "$mnt/ops/$name/run"
 done
 for name in args.py show.py shown tell; do
-	expect_eq "$(ls "$mnt/ops/$name" | tr '\n' ' ')" "flags help run runs "
+	expect_eq "$(ls "$mnt/ops/$name" | tr '\n' ' ')" "flags help run runs stage "
 done
 
 ### Flags and help
