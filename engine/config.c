@@ -77,15 +77,21 @@ static bool is_plain(struct str file)
 	return true;
 }
 
+int config_check_place(struct str file, struct strbuf *ret_why)
+{
+	if (is_plain(file))
+		return 0;
+	strbuf_adds(ret_why, "config: names a file of the project: write its path, seen"
+			     " from guild.yml");
+	return -EINVAL;
+}
+
 int config_check(struct str file, struct strbuf *ret_why)
 {
-	if (!is_plain(file)) {
-		strbuf_adds(ret_why, "config: names a file of the project: write its"
-				     " path, seen from guild.yml");
-		return -EINVAL;
-	}
-	if (format_of(file))
-		return 0;
+	int r = config_check_place(file, ret_why);
+
+	if (r < 0 || format_of(file))
+		return r;
 	strbuf_adds(ret_why, "config type for ");
 	strbuf_addstr(ret_why, file);
 	strbuf_adds(ret_why, " not supported: the file is .yml, .yaml, .json, .ini or"

@@ -16,6 +16,9 @@
 /* What config:FILE names, empty for another flags-dest. */
 struct str config_file(struct str flags_dest);
 
+/* Is it a path in the project? 0, or -EINVAL with a sentence. */
+int config_check_place(struct str file, struct strbuf *ret_why);
+
 /* May it be one: a path in the project, in a format that we know? 0, or -EINVAL with a
  * sentence. */
 int config_check(struct str file, struct strbuf *ret_why);

@@ -109,9 +109,12 @@ static int check_script(const struct operation *operation, const struct run *run
 static int check_command(const struct decision *decision, const struct run *run,
 			 int dir_fd, struct strbuf *ret_why)
 {
-	int r = path_find_program(dir_fd, decision->command.argv[0],
-				  search_path(decision->command.envp), NULL, ret_why);
+	const char *name = decision->command.argv[0];
+	int r = path_find_program(dir_fd, name, search_path(decision->command.envp), NULL,
+				  ret_why);
 
+	if (r == -ENOENT && strcmp(name, "Rscript") == 0)
+		strbuf_adds(ret_why, "; it belongs to R, which runs .R files");
 	return r < 0 ? r : check_script(decision->operation, run, dir_fd, ret_why);
 }
 

@@ -307,8 +307,8 @@ static bool is_config_sound(const struct job *job)
 
 	if (!job->config.path)
 		return true;
-	if (!*job->config.path || !job->config.text || !job->config.source ||
-	    !job->config.uri)
+	if (!*job->config.path || !job->config.text ||
+	    !job->config.source != !job->config.uri)
 		return false;
 	while (str_split(&rest, '/', &place)) {
 		if (place.len == 0 || str_is(place, ".") || str_is(place, "..") ||

@@ -82,11 +82,15 @@ struct job {
 	 * path NULL: none.
 	 */
 	struct {
-		char *path;   /* in the run */
-		char *text;   /* its content */
-		char *source; /* a file below the root that is not copied: it was made
-				 from that */
-		char *uri;    /* what the manifest calls where it comes from */
+		char *path; /* in the run */
+		char *text; /* its content */
+		/*
+		 * The file below the root that it was made from, which is not copied, and
+		 * what the manifest calls that; both NULL for one that is source all the
+		 * same.
+		 */
+		char *source;
+		char *uri;
 	} config;
 
 	int64_t stop_timeout_us; /* from SIGTERM to SIGKILL */

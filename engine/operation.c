@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/file.h"
+#include "engine/r-script.h"
 #include "engine/strv.h"
 
 /* The four words of an opref, the first split at its colon (1.5). */
@@ -195,6 +196,14 @@ static int add_opspec(const struct opref *opref, struct strbuf *ret)
 	return strbuf_addstr(ret, opref->op);
 }
 
+static bool has_cmd_flags(const struct operation *operation)
+{
+	const struct value *cmd_flags =
+		value_get(value_get(&operation->attr, "op-cmd"), "cmd-flags");
+
+	return cmd_flags && cmd_flags->type == VALUE_MAP && cmd_flags->map.n_pairs > 0;
+}
+
 static int read_opref(const struct run *run, struct operation *operation,
 		      struct strbuf *ret_why)
 {
@@ -213,8 +222,9 @@ static int read_opref(const struct run *run, struct operation *operation,
 				  ret_why);
 	(void)add_name(&opref, &name);
 	(void)add_opspec(&opref, &opspec);
-	operation->takes_any_flag =
-		str_is(opref.type, "script") && !str_ends(opref.op, ".py");
+	operation->takes_any_flag = str_is(opref.type, "script") &&
+				    !str_ends(opref.op, ".py") &&
+				    !(r_script_is(opref.op) && has_cmd_flags(operation));
 	operation->opref = str_dup(str_strip(strbuf_str(&text)));
 	operation->name = strbuf_take(&name);
 	operation->opspec = strbuf_take(&opspec);

@@ -390,12 +390,13 @@ static int fill_config(const struct rendering *rendering, struct job *job)
 {
 	job->config.path = strdup(rendering->path);
 	job->config.text = strdup(rendering->text);
+	if (!job->config.path || !job->config.text)
+		return -ENOMEM;
+	if (!rendering->uri)
+		return 0;
 	job->config.source = strdup(rendering->source);
 	job->config.uri = strdup(rendering->uri);
-	return job->config.path && job->config.text && job->config.source &&
-			       job->config.uri
-		       ? 0
-		       : -ENOMEM;
+	return job->config.source && job->config.uri ? 0 : -ENOMEM;
 }
 
 /* What the run keeps of the project's file, to be started again without it. */
@@ -416,7 +417,7 @@ static int add_deps(struct job *job, const struct preparation *preparation)
 	const char *uri;
 	int r;
 
-	if (!has_config(preparation))
+	if (!has_config(preparation) || !preparation->rendering->uri)
 		return add_empty_map(job, "deps");
 	uri = preparation->rendering->uri;
 	r = value_string(&path, str_from(preparation->rendering->path));

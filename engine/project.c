@@ -12,6 +12,7 @@
 #include "engine/file.h"
 #include "engine/guildfile.h"
 #include "engine/path.h"
+#include "engine/r-script.h"
 #include "engine/script.h"
 
 struct project {
@@ -68,6 +69,7 @@ static bool is_plain_path(const char *name)
 enum file_kind {
 	FILE_OTHER,
 	FILE_PYTHON,
+	FILE_R,
 	FILE_EXECUTABLE,
 	FILE_DIRECTORY,
 };
@@ -84,6 +86,8 @@ static enum file_kind look_at(int dir_fd, const char *name, struct stat *ret_st)
 		return FILE_OTHER;
 	if (str_ends(str_from(name), ".py"))
 		return FILE_PYTHON;
+	if (r_script_is(str_from(name)))
+		return FILE_R;
 	return ret_st->st_mode & 0111 ? FILE_EXECUTABLE : FILE_OTHER;
 }
 
@@ -186,6 +190,7 @@ enum project_place project_look(struct project *project, const char *name)
 
 	switch (look_in_project(project, name, &st)) {
 	case FILE_PYTHON:
+	case FILE_R:
 	case FILE_EXECUTABLE:
 		return PROJECT_OPERATION;
 	case FILE_OTHER:
@@ -199,22 +204,31 @@ enum project_place project_look(struct project *project, const char *name)
 								     : PROJECT_NOTHING;
 }
 
+/* Leaves out those with a name or type that no flag can have. */
+static int add_flags(const struct value *flags, struct operation *operation,
+		     struct definition *definition)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < flags->map.n_pairs; i++) {
+		_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
+
+		r = definition_read_flag(definition, operation,
+					 value_str(&flags->map.pairs[i].key),
+					 &flags->map.pairs[i].value, &why);
+		if (r == -EINVAL)
+			r = 0;
+	}
+	return r;
+}
+
 static int add_script_flags(const struct script *script, struct operation *operation,
 			    struct definition *definition)
 {
 	_cleanup_(value_done) struct value flags = VALUE_INIT;
 	int r = script_flags(script, &flags);
 
-	for (size_t i = 0; r == 0 && i < flags.map.n_pairs; i++) {
-		_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
-
-		r = definition_read_flag(definition, operation,
-					 value_str(&flags.map.pairs[i].key),
-					 &flags.map.pairs[i].value, &why);
-		if (r == -EINVAL)
-			r = 0; /* a name or type that no flag can have */
-	}
-	return r;
+	return r < 0 ? r : add_flags(&flags, operation, definition);
 }
 
 static int describe(struct operation *operation, const struct script *script)
@@ -285,6 +299,42 @@ static int define_program(const char *name, struct operation *operation,
 		       : definition_add_word(definition, strbuf_str(&word));
 }
 
+static int set_problem(struct operation *operation, int error, const struct strbuf *why)
+{
+	free(operation->problem);
+	operation->problem = strdup(strbuf_cstr(why));
+	operation->problem_error = error;
+	return operation->problem ? 0 : -ENOMEM;
+}
+
+/* Its flags are in the script itself, which each run gets with its own values. */
+static int define_r(const struct project *project, const char *name,
+		    struct operation *operation, struct definition *definition)
+{
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT, why = STRBUF_INIT;
+	_cleanup_(value_done) struct value flags = { .type = VALUE_MAP };
+	_cleanup_close_ int dir_fd = path_open(AT_FDCWD, project->path);
+	int r = dir_fd < 0 ? dir_fd : path_read(dir_fd, name, R_SCRIPT_MAX_LEN, &text);
+
+	strbuf_addf(&why, "%s: ", name);
+	if (r < 0)
+		strbuf_adds(&why, strerror(-r));
+	else
+		r = r_script_flags(strbuf_str(&text), &flags, &why);
+	if (r < 0 && r != -ENOMEM)
+		r = set_problem(operation, r, &why);
+	if (r == 0)
+		r = definition_add_word(definition, STR("Rscript"));
+	if (r == 0)
+		r = definition_add_word(definition, str_from(name));
+	if (r == 0)
+		r = add_flags(&flags, operation, definition);
+	operation->takes_any_flag = flags.map.n_pairs == 0;
+	if (flags.map.n_pairs > 0)
+		definition->flags_dest = str_from(operation->program);
+	return r;
+}
+
 static int script_operation(struct project *project, const char *name,
 			    enum file_kind kind, const struct stat *st,
 			    struct operation **ret)
@@ -303,6 +353,8 @@ static int script_operation(struct project *project, const char *name,
 		r = scripts_ask(project->scripts, &use, st, &script);
 	if (r == 0 && kind == FILE_PYTHON)
 		r = define_python(script, name, operation, &definition);
+	else if (r == 0 && kind == FILE_R)
+		r = define_r(project, name, operation, &definition);
 	else if (r == 0)
 		r = define_program(name, operation, &definition);
 	if (r == 0)
@@ -395,7 +447,7 @@ int project_operation(struct project *project, const char *name, struct operatio
 	if (guildfile && guildfile_has(guildfile, name))
 		return defined_operation(project, guildfile, name, ret);
 	kind = look_in_project(project, name, &st);
-	if (kind != FILE_PYTHON && kind != FILE_EXECUTABLE)
+	if (kind != FILE_PYTHON && kind != FILE_R && kind != FILE_EXECUTABLE)
 		return -ENOENT;
 	return script_operation(project, name, kind, &st, ret);
 }

@@ -170,7 +170,7 @@ static int copy_source(struct record *record, struct strbuf *ret_why)
 	r = sourcecode_select(record->job, record->home_fd, &record->source, ret_why);
 	if (r < 0)
 		return r;
-	if (record->job->config.path) {
+	if (record->job->config.source) {
 		sourcecode_drop(&record->source, record->job->config.source);
 		sourcecode_drop(&record->source, record->job->config.path);
 	}
@@ -197,14 +197,17 @@ static int write_config(struct record *record, struct durable *durable,
 
 	if (!job->config.path)
 		return 0;
-	record->replace.config = job->config.path;
+	if (!sourcecode_has(&record->source, job->config.path))
+		record->replace.config = job->config.path;
 	dir_fd = open_source_dir(record);
 	if (dir_fd < 0)
 		return why(ret_why, dir_fd, job->config.path);
 	parent_fd = durable_open_parent(dir_fd, job->config.path, true, &name);
 	if (parent_fd < 0)
 		return why(ret_why, parent_fd, job->config.path);
-	r = durable_create(durable, parent_fd, name, str_from(job->config.text));
+	r = file_remove(parent_fd, name); /* of a script, the copy */
+	if (r == 0)
+		r = durable_create(durable, parent_fd, name, str_from(job->config.text));
 	if (r == 0)
 		r = durable_sync_dir(parent_fd, ".");
 	return r < 0 ? why(ret_why, r, job->config.path) : 0;
@@ -244,7 +247,7 @@ static int add_other_lines(const struct record *record, struct strbuf *ret)
 	r = file_read(record->guild_fd, "manifest", MANIFEST_MAX_LEN, &text);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	if (record->job->config.path) {
+	if (record->job->config.uri) {
 		strbuf_adds(&config, "d ");
 		strbuf_add_shell(&config, str_from(record->job->config.path));
 		strbuf_addc(&config, ' ');
@@ -266,13 +269,12 @@ static int write_manifest(struct record *record, struct durable *durable)
 	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
 	int r;
 
-	if (!record->job->is_new && !record->job->source.root &&
-	    !record->job->config.path)
+	if (!record->job->is_new && !record->job->source.root && !record->job->config.uri)
 		return 0;
 	r = sourcecode_add_manifest(&record->source, &text);
 	if (r == 0 && !record->job->is_new)
 		r = add_other_lines(record, &text);
-	if (r == 0 && record->job->config.path)
+	if (r == 0 && record->job->config.uri)
 		r = add_config_line(record->job, &text);
 	if (r < 0)
 		return r;

@@ -8,6 +8,7 @@
 
 #include "engine/config.h"
 #include "engine/path.h"
+#include "engine/r-script.h"
 
 void rendering_done(struct rendering *rendering)
 {
@@ -65,6 +66,13 @@ static int read_template(const struct operation *operation, const struct run *ru
 	return rendering->template ? 0 : -ENOMEM;
 }
 
+static int set_script(struct str file, struct rendering *rendering)
+{
+	rendering->source = str_dup(file);
+	rendering->path = str_dup(file);
+	return rendering->source && rendering->path ? 0 : -ENOMEM;
+}
+
 static int set_names(struct str file, struct rendering *rendering)
 {
 	_cleanup_(strbuf_done) struct strbuf path = STRBUF_INIT, uri = STRBUF_INIT;
@@ -85,17 +93,23 @@ int rendering_make(const struct operation *operation, const struct flags *flags,
 	_cleanup_(rendering_done) struct rendering rendering = RENDERING_INIT;
 	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
 	const struct value *op_cmd = value_get(&operation->attr, "op-cmd");
-	struct str file = config_file(value_str(value_get(op_cmd, "flags-dest")));
+	struct str dest = value_str(value_get(op_cmd, "flags-dest"));
+	struct str file = r_script_is(dest) ? dest : config_file(dest);
 	int r;
 
 	if (file.len == 0)
 		return 0;
-	r = config_check(file, ret_why);
+	r = config_check_place(file, ret_why);
+	if (r == 0 && !r_script_is(dest))
+		r = config_check(file, ret_why);
 	if (r == 0)
-		r = set_names(file, &rendering);
+		r = r_script_is(dest) ? set_script(file, &rendering)
+				      : set_names(file, &rendering);
 	if (r == 0)
 		r = read_template(operation, run, source, &rendering, ret_why);
-	if (r == 0)
+	if (r == 0 && r_script_is(dest))
+		r = r_script_render(str_from(rendering.template), flags, &text);
+	else if (r == 0)
 		r = config_render(file, str_from(rendering.template),
 				  value_get(op_cmd, "cmd-flags"), flags, &text, ret_why);
 	if (r < 0)

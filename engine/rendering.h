@@ -1,7 +1,8 @@
 /*
- * The configuration file that a run gets where its flags go to one (engine/config.h),
- * made from a template: the project's file; for a restart what that was, which the run
- * records, so that it needs no project.
+ * The file that a run gets where its flags go to one: a configuration file
+ * (engine/config.h), or the R script that it runs (engine/r-script.h). It is made from a
+ * template: the project's file; for a restart what that was, which the run records, so
+ * that it needs no project.
  */
 #pragma once
 
@@ -15,7 +16,7 @@
 struct rendering {
 	char *path;   /* in the run; NULL: there is no such file */
 	char *source; /* of the template, in the project */
-	char *uri;    /* what Guild calls it: config:FILE */
+	char *uri;    /* what Guild calls it: config:FILE; NULL for a script */
 	char *template;
 	char *text;
 };

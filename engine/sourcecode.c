@@ -29,6 +29,15 @@ void sourcecode_done(struct sourcecode *source)
 	*source = SOURCECODE_INIT;
 }
 
+bool sourcecode_has(const struct sourcecode *source, const char *path)
+{
+	for (size_t i = 0; i < source->n_files; i++) {
+		if (strcmp(source->files[i].path, path) == 0)
+			return true;
+	}
+	return false;
+}
+
 void sourcecode_drop(struct sourcecode *source, const char *path)
 {
 	size_t i = 0;

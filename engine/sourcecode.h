@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "engine/job.h"
@@ -38,6 +39,8 @@ void sourcecode_done(struct sourcecode *source);
  */
 int sourcecode_select(const struct job *job, int home_fd, struct sourcecode *ret,
 		      struct strbuf *ret_why);
+
+bool sourcecode_has(const struct sourcecode *source, const char *path);
 
 /* Leaves out the file @path, if it is one. */
 void sourcecode_drop(struct sourcecode *source, const char *path);

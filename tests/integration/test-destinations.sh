@@ -34,7 +34,15 @@ space: {main: mod, flags-dest: 'namespace:space', flags-import: all}
 lost: {exec: x, flags-dest: 'config:none.yml'}
 bad: {exec: x, flags-dest: 'config:a.toml'}
 END
-start_mount
+# What R would get: its arguments, and the script that they name.
+mkdir "$dir/bin"
+cat >"$dir/bin/Rscript" <<'END'
+#!/bin/sh
+echo "$@"; cat "$1"
+END
+chmod +x "$dir/bin/Rscript"
+printf 'lr <- 0.1  # fast\nname <- "a"\nprint(lr)\n' >"$project/train.R"
+PATH=$dir/bin:$PATH start_mount
 
 ### What stands in a file is the flags' defaults
 expect_eq "$(cat "$mnt/ops/yml/flags")" "data.path=/data
@@ -87,6 +95,33 @@ expect_eq "$(show "$(start_run dict 'x=2.5 deep.y=b l="yes 2"')")" \
 	"{'deep': {'y': 'b'}, 'l': [True, 2], 'x': 2.5} namespace(lr=0.5)"
 expect_eq "$(show "$(start_run space lr=1)")" \
 	"{'x': 1, 'deep': {'y': 'a'}, 'l': [1, True]} namespace(lr=1)"
+
+### An R script has variables, which are set in the run's copy
+expect_eq "$(cat "$mnt/ops/train.R/flags")" "lr=0.1
+name=a"
+r_id=$(start_run train.R 'lr=0.5 name="b\"c"')
+expect_eq "$(show "$r_id")" 'train.R
+lr <- 0.5  # fast
+name <- "b\"c"
+print(lr)'
+grep -q "^s train.R $(sha1sum <"$project/train.R" | cut -c 1-40) train.R$" \
+	"$home/runs/$r_id/.guild/manifest"
+echo lr=0.25 >"$mnt/runs/$r_id/restart"
+expect_eq "$(show "$r_id" | sed -n 2,3p)" 'lr <- 0.25  # fast
+name <- "b\"c"'
+expect_errno EINVAL put "$mnt/runs/$r_id/restart" depth=3
+expect_eq "$(cat "$mnt/runs/$r_id/restart")" \
+	"error: unsupported flag 'depth': train.R takes lr, name (--force-flags skips this check)"
+sed -i 's/print/show/' "$project/train.R"
+echo --force-sourcecode >"$mnt/runs/$r_id/restart"
+expect_eq "$(show "$r_id" | sed -n '2p;4p')" 'lr <- 0.25  # fast
+show(lr)'
+mv "$dir/bin/Rscript" "$dir/bin/away"
+if ! command -v Rscript >/dev/null; then
+	expect_errno ENOENT put "$mnt/ops/train.R/run" lr=1
+	expect_eq "$(cat "$mnt/ops/train.R/run")" "error: 'Rscript' is in no directory of\
+ PATH: install it, or give its path; it belongs to R, which runs .R files"
+fi
 
 ### What does not fit starts nothing
 refused()

@@ -204,6 +204,29 @@ Test(project, a_program_is_an_operation_that_takes_any_flag)
 	cr_expect_eq(n_told, 0);
 }
 
+Test(project, an_r_script_is_an_operation_with_its_variables_as_flags)
+{
+	_cleanup_(operation_unrefp) struct operation *operation = NULL, *other = NULL,
+						     *bad = NULL;
+
+	scratch_put("p/sub/train.R", "lr <- 0.1\nm <- 3L\n");
+	scratch_put("p/plain.r", "print(commandArgs())\n");
+	scratch_put("p/bad.R", "x <- '\xff'\n");
+	cr_assert_eq(project_operation(project, "sub/train.R", &operation), 0);
+	cr_expect_null(operation->problem);
+	cr_expect_not(operation->takes_any_flag);
+	cr_expect_str_eq(operation->program, "sub/train.R");
+	expect_op_cmd(operation, "cmd-args", "- Rscript\n- sub/train.R\n");
+	expect_op_cmd(operation, "cmd-flags", "lr: {}\nm: {}\n");
+	expect_op_cmd(operation, "flags-dest", "sub/train.R\n");
+	cr_assert_eq(project_operation(project, "plain.r", &other), 0);
+	cr_expect(other->takes_any_flag);
+	expect_op_cmd(other, "flags-dest", "args\n");
+	cr_assert_eq(project_operation(project, "bad.R", &bad), 0);
+	cr_expect_str_eq(bad->problem, "bad.R: the script is no UTF-8 text");
+	cr_expect_eq(bad->problem_error, -EINVAL);
+}
+
 /* Waits for what Python says of the operation @name. */
 static struct operation *ask(const char *name)
 {
