@@ -87,7 +87,7 @@ python3 "$(dirname "$0")/guild.py" "$home/runs/$id" restart
 expect_eq "$(cat "runs/$id/status")" pending
 expect_errno EBUSY put "runs/$id/flags" --force-flags
 python3 "$(dirname "$0")/guild.py" "$home/runs/$id" unmark STAGED
-sleep 60 &
+RUN_DIR=$home/runs/$id sleep 60 &
 python3 "$(dirname "$0")/guild.py" "$home/runs/$id" spawn $!
 expect_eq "$(cat "runs/$id/status")" running
 kill $!
