@@ -17,6 +17,14 @@ guild()
 	shift
 	"$here/guild.py" "$home/runs/$id" "$@"
 }
+# spawn ID: starts a process for it, as Guild would.
+processes=()
+spawn()
+{
+	RUN_DIR=$home/runs/$1 sleep 1000 &
+	processes+=($!)
+	guild "$1" spawn $!
+}
 lists()
 {
 	[ "$(ls "$mnt/runs")" = "$1" ]
@@ -43,7 +51,7 @@ change_all()
 	guild one end 0
 	rm -r "$home/runs/two"
 	guild three init "script:$project '' '' told"
-	guild three spawn "$process"
+	spawn three
 }
 expect_all_seen()
 {
@@ -56,13 +64,11 @@ three"
 	expect_eq "$(cat "$mnt/runs/one/status")" completed
 	"$here/told.py" sizes "$mnt/runs/one"
 }
-sleep 1000 &
-process=$!
 begin()
 {
 	rm -rf "$home/runs"
 	guild one init "script:$project '' '' told"
-	guild one spawn "$process"
+	spawn one
 	guild two init "script:$project '' '' told"
 	start_mount
 	exec {waiter}< <(exec cat "$mnt/runs/one/wait")
@@ -128,4 +134,4 @@ begin
 change_all
 expect_all_seen
 end
-kill "$process"
+kill "${processes[@]}"
