@@ -16,6 +16,7 @@
 #define READ_MAX     65536 /* as much as a pipe holds */
 #define RECORD_LEN   9
 #define RETRY_US     1000000
+#define MOST_TRIES   3			      /* after an error other than a full disk */
 #define STREAM_EVENT (EPOLLIN | EPOLLONESHOT) /* armed again after each read */
 
 /* What has been read, or made of it, and is still to be written to @fd. */
@@ -40,6 +41,7 @@ struct capture {
 	struct backlog output, index;
 	struct loop_source *retry_timer;
 	bool is_stuck;
+	int n_tries; /* that failed otherwise than by a full disk, one after the other */
 	bool is_dropping;
 	int64_t active_us, resumed_us;
 	capture_fn fn;
@@ -105,7 +107,15 @@ static bool is_deleted(int fd)
 	return fstat(fd, &st) < 0 || st.st_nlink == 0;
 }
 
-/* Writes what there is. 0, or -errno of a full disk, where later tries may do better. */
+/* Whether a later try may do better. */
+static bool is_worth_a_try(struct capture *capture, int r)
+{
+	if (r == 0 || is_deleted(capture->output.fd))
+		return false;
+	return is_full(r) || ++capture->n_tries < MOST_TRIES;
+}
+
+/* Writes what there is. 0, or -errno of an error after which to try again. */
 static int write_backlogs(struct capture *capture)
 {
 	int r = 0;
@@ -114,8 +124,9 @@ static int write_backlogs(struct capture *capture)
 		r = backlog_write(&capture->output);
 		if (r == 0)
 			r = backlog_write(&capture->index);
-		if (is_full(r) && !is_deleted(capture->output.fd))
+		if (is_worth_a_try(capture, r))
 			return r;
+		capture->n_tries = 0;
 	}
 	if (r < 0)
 		capture->is_dropping = true;

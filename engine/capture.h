@@ -7,7 +7,8 @@
  *
  * Nothing is lost on a full disk: then the pipes are not read, so that the command waits
  * as it would if it wrote there itself, until a try each second finds room. After any
- * other error the rest is read and dropped, so that the command goes on.
+ * other error there are a few such tries; then the rest is read and dropped, so that the
+ * command goes on.
  */
 #pragma once
 
@@ -19,7 +20,7 @@
 
 struct capture;
 
-/* Called when a pipe has come to its end, and when the disk has room again. */
+/* Called when a pipe has come to its end, and when the disk takes it again. */
 typedef void (*capture_fn)(void *userdata);
 
 /*
@@ -32,7 +33,7 @@ void capture_free(struct capture *capture);
 DEFINE_CLEANUP(struct capture, capture_free);
 
 bool capture_is_at_end(const struct capture *capture); /* of both pipes, all written */
-bool capture_is_stuck(const struct capture *capture);  /* on a full disk */
+bool capture_is_stuck(const struct capture *capture);  /* waits for its next try */
 
 /* As of loop_now_us(), or 0: when something was read, and when a full disk had room. */
 int64_t capture_active_us(const struct capture *capture);
@@ -40,6 +41,6 @@ int64_t capture_resumed_us(const struct capture *capture);
 
 /*
  * Ends it, also before the pipes have: what has been read is recorded and both files
- * reach the disk. 0; -ENOSPC or -EDQUOT: call again when there may be room.
+ * reach the disk. 0, or -errno: call again in a while.
  */
 int capture_finish(struct capture *capture);

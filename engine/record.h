@@ -60,7 +60,7 @@ void record_clear(struct record *record);
 
 /*
  * Writes exit_status (-N for a signal) and stopped, on the disk when this returns. 0,
- * also when the run is gone; -ENOSPC or -EDQUOT: call again when there may be room.
+ * also when the run is gone, or -errno: it may be called again.
  */
 int record_end(struct record *record, int exit_status);
 

@@ -75,7 +75,17 @@ static bool is_pruned(const struct source_rules *rules, int fd, const struct sta
 	       (has(fd, "bin/activate") || has(fd, "Scripts/activate"));
 }
 
-static bool is_text(int dir_fd, const char *name)
+/* What is gone, or may not be read, is left out; any other error is the request's. */
+static int pass_over(int error)
+{
+	return error == ENOENT || error == ENOTDIR || error == ELOOP || error == EACCES ||
+			       error == EPERM
+		       ? 0
+		       : -error;
+}
+
+/* 1, 0 or -errno. */
+static int is_text(int dir_fd, const char *name)
 {
 	_cleanup_close_ int fd = -1;
 	char sample[TEXT_FILE_SAMPLE_LEN];
@@ -86,18 +96,21 @@ static bool is_text(int dir_fd, const char *name)
 		return by_name == 1;
 	fd = openat(dir_fd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
-		return false;
+		return pass_over(errno);
 	n = read(fd, sample, sizeof(sample));
-	return n >= 0 && text_file_by_sample((struct str){ sample, (size_t)n });
+	if (n < 0)
+		return -errno;
+	return text_file_by_sample((struct str){ sample, (size_t)n });
 }
 
-static bool is_selected(const struct walk *walk, int dir_fd, const char *name,
-			const struct stat *st)
+/* 1, 0 or -errno. */
+static int is_selected(const struct walk *walk, int dir_fd, const char *name,
+		       const struct stat *st)
 {
 	if (walk->rules->is_git)
 		return fnmatch(".git*", name, 0) != 0 &&
 		       strcmp(name, ".guildignore") != 0;
-	return st->st_size <= walk->rules->max_size && is_text(dir_fd, name);
+	return st->st_size <= walk->rules->max_size ? is_text(dir_fd, name) : 0;
 }
 
 static int found(struct walk *walk, struct str prefix, const char *name)
@@ -123,7 +136,7 @@ static int walk_below(struct walk *walk, int dir_fd, struct str prefix, const ch
 
 	fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return 0;
+		return pass_over(errno);
 	strbuf_addstr(&path, prefix);
 	strbuf_addf(&path, "%s/", name);
 	if (strbuf_error(&path) < 0)
@@ -136,17 +149,18 @@ static int walk_entry(struct walk *walk, int dir_fd, struct str prefix, const ch
 		      const struct level *level, bool want_dirs)
 {
 	struct stat st;
+	int r;
 
 	if (fstatat(dir_fd, name, &st, 0) < 0)
-		return 0;
+		return pass_over(errno);
 	if (want_dirs)
 		return S_ISDIR(st.st_mode) && !is_pruned_name(walk->rules, name)
 			       ? walk_below(walk, dir_fd, prefix, name, level)
 			       : 0;
-	if (!S_ISREG(st.st_mode) || walk->n_files >= walk->rules->max_files ||
-	    !is_selected(walk, dir_fd, name, &st))
+	if (!S_ISREG(st.st_mode) || walk->n_files >= walk->rules->max_files)
 		return 0;
-	return found(walk, prefix, name);
+	r = is_selected(walk, dir_fd, name, &st);
+	return r > 0 ? found(walk, prefix, name) : r;
 }
 
 static int by_name(const struct dirent **a, const struct dirent **b)
@@ -177,7 +191,7 @@ static int walk_dir(struct walk *walk, int dir_fd, struct str prefix,
 	level.ino = st.st_ino;
 	n_entries = scandirat(dir_fd, ".", &entries, is_entry, by_name);
 	if (n_entries < 0)
-		return errno == ENOMEM ? -ENOMEM : 0;
+		return pass_over(errno);
 	for (int i = 0; i < 2 * n_entries && r == 0; i++)
 		r = walk_entry(walk, dir_fd, prefix, entries[i % n_entries]->d_name,
 			       &level, i >= n_entries);

@@ -38,11 +38,12 @@
  * What the command has left behind may hold its pipes: it is left alone until it is
  * quiet, but not for ever. Then it is told to end, and after the grace it is killed.
  */
-#define QUIET_US  1000000
-#define LINGER_US 10000000
-#define GRACE_US  1000000
-#define RETRY_US  1000000 /* on a full disk */
-#define KILL_US	  50000	  /* between two looks for what has got away from a SIGKILL */
+#define QUIET_US   1000000
+#define LINGER_US  10000000
+#define GRACE_US   1000000
+#define MOST_TRIES 3 /* to write the end, after an error other than a full disk */
+#define RETRY_US   1000000
+#define KILL_US	   50000 /* between two looks for what has got away from a SIGKILL */
 
 struct supervisor {
 	struct job job;
@@ -55,6 +56,7 @@ struct supervisor {
 	bool has_exited; /* the command; others of the run may go on */
 	int64_t exited_us;
 	bool is_ending; /* all have been told to end; kill_timer is set */
+	int n_tries;	/* of writing the end that have failed */
 	bool is_empty;	/* there are no processes any more that could be ended */
 	int64_t emptied_us;
 };
@@ -115,12 +117,16 @@ static bool is_full(int r)
 
 static void end(struct supervisor *supervisor)
 {
+	bool again;
 	int r;
 
 	r = capture_finish(supervisor->capture);
-	if (!is_full(r))
+	again = r < 0;
+	if (!again) {
 		r = record_end(&supervisor->record, supervisor->exit_status);
-	if (is_full(r))
+		again = is_full(r) || (r < 0 && ++supervisor->n_tries < MOST_TRIES);
+	}
+	if (again)
 		loop_timer_set(supervisor->end_timer, RETRY_US);
 	else
 		loop_stop(supervisor->loop);

@@ -38,6 +38,16 @@ class Failure(Exception):
     """What a proof has found."""
 
 
+def collect(complaints):
+    """A list of them, to which a failure on the way is added."""
+    found = []
+    try:
+        found.extend(complaints)
+    except (Failure, OSError) as failure:
+        found.append(f"{type(failure).__name__}: {failure}")
+    return found
+
+
 def wait_for(what, condition):
     end = time.monotonic() + DEADLINE
     while not (value := condition()):

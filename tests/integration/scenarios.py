@@ -5,9 +5,12 @@ home if whoever carries it out dies in the middle: the old or the new, whole.
 """
 
 import os
+import pathlib
 
 import proof
 
+# Directories that a failed request may leave: they are empty, or hold what others keep.
+OWN_DIRS = ("cache", "runfs", "runs")
 OLD = {"x": 1, "until": "now"}
 OLD_OUTPUT = b"begin 1\n"
 NEW_OUTPUTS = {b"", b"begin 2\n", b"begin 2\nend 2\n"}
@@ -49,6 +52,10 @@ class Scenario:
     def is_done(self, bench, answer):
         """Whether the answer is right for what has not been disturbed."""
         return answer.error is None
+
+    def is_step(self, path):
+        """Whether the file in the home is that of a step before the one that failed."""
+        return False
 
     def legal(self, bench, before, answer):
         """Yields what is wrong with the home; @before has its runs as they were."""
@@ -178,6 +185,9 @@ class Needed(Scenario):
 
     def is_settled(self, bench):
         return True
+
+    def is_step(self, path):
+        return pathlib.PurePath(path).match(self.kept.format(id=self.id))
 
     def legal(self, bench, before, answer):
         yield from self.same(bench, before[self.id])
