@@ -261,13 +261,9 @@ static int read_python_requires(struct guild_reader *reader, const struct value 
 
 static int read_delete_on_success(struct guild_reader *reader, const struct value *value)
 {
-	if (!expect_bool(reader, "delete-on-success", value))
-		return 0;
-	if (value->boolean)
-		strbuf_adds(&reader->remarks,
-			    "delete-on-success: recorded for Guild; runfs keeps the"
-			    " run.\n");
-	return store(reader, "delete-on-success", value);
+	return expect_bool(reader, "delete-on-success", value)
+		       ? store(reader, "delete-on-success", value)
+		       : 0;
 }
 
 static int read_default(struct guild_reader *reader, const struct value *value)

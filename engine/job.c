@@ -218,20 +218,20 @@ int job_format(const struct job *job, struct strbuf *ret)
 {
 	json_auto_t *value = NULL;
 
-	value = json_pack("{s:i, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o, s:b, "
-			  "s:b}, s:o, s:I, "
-			  "s:I}",
-			  "kind", (int)job->kind, "id", bytes_to_json(str_from(job->id)),
-			  "new", (int)job->is_new, "opref", optional_to_json(job->opref),
-			  "attrs", attrs_to_json(job), "argv", words_to_json(job->argv),
-			  "envp", words_to_json(job->envp), "env_file",
-			  optional_to_json(job->env_file), "source", "root",
-			  optional_to_json(job->source.root), "also",
-			  optional_to_json(job->source.also), "python",
-			  (int)job->source.python, "vcs_commit",
-			  (int)job->source.vcs_commit, "config", config_to_json(job),
-			  "stop_timeout_us", (json_int_t)job->stop_timeout_us, "n_files",
-			  (json_int_t)job->n_files);
+	value = json_pack(
+		"{s:i, s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o, s:b, "
+		"s:b}, s:o, s:I, "
+		"s:I}",
+		"kind", (int)job->kind, "id", optional_to_json(job->id), "new",
+		(int)job->is_new, "delete", (int)job->delete_on_success, "opref",
+		optional_to_json(job->opref), "attrs", attrs_to_json(job), "argv",
+		words_to_json(job->argv), "envp", words_to_json(job->envp), "env_file",
+		optional_to_json(job->env_file), "source", "root",
+		optional_to_json(job->source.root), "also",
+		optional_to_json(job->source.also), "python", (int)job->source.python,
+		"vcs_commit", (int)job->source.vcs_commit, "config", config_to_json(job),
+		"stop_timeout_us", (json_int_t)job->stop_timeout_us, "n_files",
+		(json_int_t)job->n_files);
 	return add_dump(value, ret);
 }
 
@@ -265,13 +265,14 @@ static int parse_members(const json_t *value, struct job *job)
 		return -EBADMSG;
 	job->kind = (enum job_kind)kind;
 	job->is_new = json_is_true(json_object_get(value, "new"));
+	job->delete_on_success = json_is_true(json_object_get(value, "delete"));
 	job->stop_timeout_us =
 		json_integer_value(json_object_get(value, "stop_timeout_us"));
 	job->n_files = (uint64_t)json_integer_value(json_object_get(value, "n_files"));
 	job->source.python = json_is_true(json_object_get(source, "python"));
 	job->source.vcs_commit = json_is_true(json_object_get(source, "vcs_commit"));
 
-	r = word_from_json(json_object_get(value, "id"), &job->id);
+	r = optional_from_json(json_object_get(value, "id"), &job->id);
 	if (r == 0)
 		r = optional_from_json(json_object_get(value, "opref"), &job->opref);
 	if (r == 0)
@@ -326,7 +327,9 @@ static bool is_sound(const struct job *job)
 	for (size_t i = 0; i < job->n_attrs; i++)
 		if (!is_file_name(job->attrs[i].name))
 			return false;
-	return is_file_name(job->id) && job->argv[0] && *job->argv[0];
+	if (job_is_errand(job))
+		return true;
+	return job->id && is_file_name(job->id) && job->argv[0] && *job->argv[0];
 }
 
 int job_parse(struct str text, struct job *ret)

@@ -23,7 +23,7 @@ enum {
 	JOB_ANSWER_FD = 3, /* where to answer: the writing end of a pipe */
 	JOB_HOME_FD = 4,
 	/*
-	 * Restart only: the run's .guild directory, with an exclusive flock on it.
+	 * Not for a new run: the run's .guild directory, with an exclusive flock on it.
 	 * Whoever holds that lock may start the run; the supervisor lets go of it, also
 	 * for all others that have this open directory, when the start is on disk and
 	 * .guild/LOCK says who runs it.
@@ -35,9 +35,16 @@ enum {
 enum job_kind {
 	JOB_START, /* start the run */
 	JOB_STAGE, /* make it without starting it, or write it anew while it is staged */
+	/*
+	 * Write the job's attributes into JOB_GUILD_FD, where an empty text removes one;
+	 * the answer comes when they are on the disk and the lock is free.
+	 */
+	JOB_AMEND,
+	JOB_SWEEP, /* clear up the home's trash: see engine/trash-place.h */
 	JOB_N_KINDS,
 };
 
+/* What an errand (JOB_AMEND, JOB_SWEEP) has no use for, it does not have. */
 struct job {
 	enum job_kind kind;
 	char *id;
@@ -93,6 +100,8 @@ struct job {
 		char *uri;
 	} config;
 
+	bool delete_on_success; /* moves to the trash when it has ended with 0 */
+
 	int64_t stop_timeout_us; /* from SIGTERM to SIGKILL */
 	uint64_t n_files;	 /* soft RLIMIT_NOFILE of the command; 0: as it comes */
 };
@@ -100,6 +109,12 @@ struct job {
 #define JOB_INIT ((struct job){ 0 })
 
 void job_done(struct job *job);
+
+/* Is it one that has no run to hold, nor to make? */
+static inline bool job_is_errand(const struct job *job)
+{
+	return job->kind == JOB_AMEND || job->kind == JOB_SWEEP;
+}
 
 /* Adds an attribute, copying both. 0 or -ENOMEM. */
 int job_add_attr(struct job *job, const char *name, struct str text);

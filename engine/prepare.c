@@ -381,6 +381,11 @@ static int fill_env_file(const struct preparation *preparation, struct job *job)
 	return job->env_file ? 0 : -ENOMEM;
 }
 
+static bool is_true(const struct value *value)
+{
+	return value && value->type == VALUE_BOOL && value->boolean;
+}
+
 static bool has_config(const struct preparation *preparation)
 {
 	return preparation->rendering && preparation->rendering->path;
@@ -449,6 +454,8 @@ static int fill_process(const struct preparation *preparation, struct job *job)
 	job->kind = preparation->kind;
 	job->stop_timeout_us = preparation->stop_timeout_us;
 	job->n_files = preparation->n_files;
+	job->delete_on_success =
+		is_true(value_get(&preparation->operation->attr, "delete-on-success"));
 	job->id = strdup(preparation->id);
 	job->opref = strdup(preparation->operation->opref);
 	if (!job->id || !job->opref)
@@ -586,6 +593,9 @@ static int update_run_params(const struct preparation *preparation, const struct
 
 	if (r < 0 || params.type != VALUE_MAP)
 		return add_run_params(job, preparation);
+	/* What `guild run --keep-run` asked for holds for each start. */
+	if (is_true(value_get(&params, "keep_run")))
+		job->delete_on_success = false;
 	r = put_options(&params, preparation->request);
 	return r < 0 ? r : add_value(job, "run_params", &params);
 }

@@ -6,6 +6,7 @@
 #include <sha1.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include "engine/file.h"
 #include "engine/lock.h"
 #include "engine/replace.h"
+#include "engine/trash-place.h"
 
 #define BUILD_DIR	 "cache/runfs/new"
 #define BUILD_TRIES	 16
@@ -477,6 +479,31 @@ int record_end(struct record *record, int exit_status)
 	if (stopped_us < started_us(record->job))
 		stopped_us = started_us(record->job);
 	return attrs_write_end(attrs_fd, exit_status, stopped_us);
+}
+
+/* Is the run still where it was started? */
+static bool is_in(int runs_fd, const struct record *record)
+{
+	_cleanup_(strbuf_done) struct strbuf path = STRBUF_INIT;
+	struct stat named, ours;
+
+	return strbuf_addf(&path, "%s/.guild", record->job->id) == 0 &&
+	       fstatat(runs_fd, strbuf_cstr(&path), &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       fstat(record->guild_fd, &ours) == 0 && named.st_dev == ours.st_dev &&
+	       named.st_ino == ours.st_ino;
+}
+
+void record_delete(struct record *record)
+{
+	_cleanup_close_ int guild_fd = file_open_dir(record->guild_fd, ".");
+	_cleanup_close_ int runs_fd =
+		openat(record->home_fd, "runs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (guild_fd < 0 || runs_fd < 0 || flock(guild_fd, LOCK_EX) < 0)
+		return;
+	if (is_in(runs_fd, record) &&
+	    trash_place_put(record->home_fd, runs_fd, record->job->id) == 0)
+		(void)trash_place_sync(record->home_fd);
 }
 
 void record_close(struct record *record)

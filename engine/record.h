@@ -17,6 +17,7 @@
  *   record_settle()   waits for the disk, then lets others decide again
  *   record_clear()    removes what the start has replaced
  *   record_end()      writes how the run ended
+ *   record_delete()   moves it to the trash, if that is wanted
  *   record_close()    makes it known: there is no LOCK any more
  *
  * A run that is only staged ends with record_clear().
@@ -63,6 +64,13 @@ void record_clear(struct record *record);
  * also when the run is gone, or -errno: it may be called again.
  */
 int record_end(struct record *record, int exit_status);
+
+/*
+ * Moves the run to the trash, whoever else is changing it being waited for, and that to
+ * the disk. Still with its LOCK, so nobody starts it meanwhile. Not when it is somewhere
+ * else by now; what can't be moved stays.
+ */
+void record_delete(struct record *record);
 
 /* Removes LOCK, and at last lets go of it. */
 void record_close(struct record *record);

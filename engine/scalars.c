@@ -12,6 +12,7 @@
 #include "engine/file.h"
 #include "engine/list.h"
 #include "engine/scalar-cache.h"
+#include "engine/trash.h"
 
 /* For so long others wait at most, unless one line takes longer. */
 #define SLICE_US 1000
@@ -330,6 +331,14 @@ static int work(struct entry *entry)
 	return r < 0 ? r : 0;
 }
 
+/* Also one that has been deleted, unless there is another of its ID. */
+static int find_run(const struct scalars *scalars, const char *id, struct run **ret)
+{
+	int r = store_find(scalars->store, id, ret);
+
+	return r == -ENOENT ? trash_find(scalars->store, id, ret) : r;
+}
+
 static bool is_save_due(struct scalars *scalars, const struct entry *entry)
 {
 	_cleanup_(run_freep) struct run *run = NULL;
@@ -340,7 +349,7 @@ static bool is_save_due(struct scalars *scalars, const struct entry *entry)
 		return false;
 	if (behind > SAVE_EVERY && behind > entry->saved_to / 4)
 		return true;
-	return store_find(scalars->store, entry->id, &run) == 0 &&
+	return find_run(scalars, entry->id, &run) == 0 &&
 	       !run_status_is_live(run_status(run));
 }
 
@@ -466,7 +475,7 @@ static int look(struct scalars *scalars, struct entry *entry)
 {
 	_cleanup_(run_freep) struct run *run = NULL;
 	char key[SCALAR_KEY_LEN + 1];
-	int r = store_find(scalars->store, entry->id, &run);
+	int r = find_run(scalars, entry->id, &run);
 
 	if (r == 0)
 		r = compute_key(run, key);
@@ -545,7 +554,7 @@ void scalars_run_listed(struct scalars *scalars, const char *id)
 	_cleanup_(run_freep) struct run *run = NULL;
 	struct entry *entry = find_entry(scalars, id);
 
-	if (store_find(scalars->store, id, &run) != -ENOENT)
+	if (find_run(scalars, id, &run) != -ENOENT)
 		return;
 	scalar_cache_remove(store_fd(scalars->store), id);
 	if (!entry || entry->fresh)

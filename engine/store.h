@@ -3,7 +3,9 @@
  *
  *   HOME/runs/ID/             the runs, as Guild has them
  *   HOME/cache/runfs/new/ID/  runs that are being made; garbage when nobody holds its
- * lock HOME/runfs/needed/HASH/OP    what `needed` of an operation holds, for each project
+ * lock HOME/runfs/needed/HASH/OP what `needed` of an operation holds, for each project
+ *
+ * Those that have been deleted are engine/trash.h's.
  */
 #pragma once
 

@@ -25,6 +25,7 @@
 #include "engine/capture.h"
 #include "engine/child.h"
 #include "engine/cleanup.h"
+#include "engine/errand.h"
 #include "engine/file.h"
 #include "engine/job.h"
 #include "engine/loop.h"
@@ -369,6 +370,9 @@ static int carry_out(struct supervisor *supervisor, struct strbuf *ret_why)
 		return start(supervisor, ret_why);
 	case JOB_STAGE:
 		return stage(supervisor, ret_why);
+	case JOB_AMEND:
+	case JOB_SWEEP:
+		return errand_run(&supervisor->job, JOB_HOME_FD, JOB_GUILD_FD, ret_why);
 	case JOB_N_KINDS:
 		break;
 	}
@@ -405,11 +409,17 @@ int main(void)
 	answer(r, &why);
 	if (r < 0)
 		return EXIT_FAILURE;
+	if (job_is_errand(&supervisor.job)) {
+		errand_finish(&supervisor.job, JOB_HOME_FD);
+		return EXIT_SUCCESS;
+	}
 
 	record_clear(&supervisor.record);
 	if (supervisor.job.kind != JOB_START)
 		return EXIT_SUCCESS;
 	r = loop_run(supervisor.loop);
+	if (supervisor.job.delete_on_success && supervisor.exit_status == 0)
+		record_delete(&supervisor.record);
 	record_close(&supervisor.record);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -10,11 +10,17 @@ extern const struct node_type root_type; /* the mount */
 extern const struct node_type op_type;	 /* ops/OP/ */
 extern const struct node_type run_type;	 /* runs/ID/ */
 
-/* The entries of ops/ and runs/, which stand in the root's table. */
+/* The entries of ops/, runs/ and trash/, which stand in the root's table. */
 int ops_dir_lookup(const struct node *dir, const char *name, struct node *ret_child);
 int ops_dir_list(const struct node *dir, node_list_fn fn, void *userdata);
 int runs_dir_lookup(const struct node *dir, const char *name, struct node *ret_child);
 int runs_dir_list(const struct node *dir, node_list_fn fn, void *userdata);
+int runs_dir_rmdir(const struct node *dir, const char *name, struct strbuf *ret_why);
+int runs_dir_take(const struct node *dir, const char *name, struct strbuf *ret_why);
+int trash_dir_lookup(const struct node *dir, const char *name, struct node *ret_child);
+int trash_dir_list(const struct node *dir, node_list_fn fn, void *userdata);
+int trash_dir_rmdir(const struct node *dir, const char *name, struct strbuf *ret_why);
+int trash_dir_take(const struct node *dir, const char *name, struct strbuf *ret_why);
 
 /* The entries of runs/ID/series/, which stands in the table of runs/ID/. */
 int series_dir_lookup(const struct node *dir, const char *name, struct node *ret_child);

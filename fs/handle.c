@@ -113,14 +113,29 @@ static int open_content(struct handle *handle, int flags)
 	return r;
 }
 
+/* A control file tells why it can't be written to; others tell what they have. */
+static void explain_trash(const struct node *node)
+{
+	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
+
+	strbuf_addf(
+		&why,
+		"error: the run %s is deleted: restore it first (mv trash/%s runs/)\n",
+		node->run_id, node->run_id);
+	view_set_answer(node->view, node->path, strbuf_str(&why));
+}
+
 int handle_open(const struct node *node, int flags, pid_t pid, handle_fn fn,
 		void *userdata, struct handle **ret)
 {
 	struct handle *handle;
 	int r;
 
-	if ((flags & O_ACCMODE) != O_RDONLY && !node_is_writable(node))
+	if ((flags & O_ACCMODE) != O_RDONLY && !node_is_writable(node)) {
+		if (node->trashed && node->type->commit)
+			explain_trash(node);
 		return -EACCES;
+	}
 	handle = calloc(1, sizeof(*handle));
 	if (!handle)
 		return -ENOMEM;

@@ -50,6 +50,8 @@ struct program {
 	struct launcher *launcher;
 	struct stopper *stopper;
 	struct scalars *scalars;
+	struct spawner *spawner;
+	struct trash *trash;
 	struct view view;
 	struct session *session;
 	struct fuse_args args;
@@ -75,6 +77,8 @@ static void program_done(struct program *program)
 	launcher_free(program->launcher);
 	stopper_free(program->stopper);
 	scalars_free(program->scalars);
+	trash_free(program->trash);
+	spawner_free(program->spawner);
 	project_free(program->operations);
 	python_free(program->python);
 	watch_free(program->watch);
@@ -350,6 +354,11 @@ static int make_parts(struct program *program)
 	if (r == 0)
 		r = scalars_new(program->loop, program->store, on_answer, program,
 				&program->scalars);
+	if (r == 0)
+		r = spawner_new(program->loop, store_fd(program->store),
+				program->supervisor, &program->spawner);
+	if (r == 0)
+		r = trash_new(program->store, program->spawner, &program->trash);
 	if (r < 0)
 		return r;
 	config.loop = program->loop;
@@ -372,6 +381,7 @@ static void fill_view(struct program *program)
 	view->launcher = program->launcher;
 	view->stopper = program->stopper;
 	view->scalars = program->scalars;
+	view->trash = program->trash;
 	view->op_main = program->op_main;
 	view->nofollow = program->options.nofollow;
 	view->uid = program->options.has_uid ? program->options.uid : geteuid();
@@ -435,6 +445,8 @@ static int serve(struct program *program)
 	r = add_signals(program);
 	if (r == 0)
 		r = session_start(program->session, program->watch);
+	if (r == 0)
+		trash_recover(program->trash);
 	if (r == 0)
 		r = loop_run(program->loop);
 	if (r < 0)

@@ -134,6 +134,7 @@ static int make_child(const struct node *dir, const struct node_type *type,
 	int r;
 
 	ret_child->view = dir->view;
+	ret_child->trashed = dir->trashed;
 	strbuf_addf(&path, "%s%s%s", dir->path, dir->path[0] ? "/" : "", name);
 	ret_child->path = strbuf_take(&path);
 	if (!ret_child->path)
@@ -155,14 +156,32 @@ static bool is_same_text(const char *a, const char *b)
 
 static bool is_same(const struct node *a, const struct node *b)
 {
-	return a->type == b->type && is_same_text(a->run_id, b->run_id) &&
-	       is_same_text(a->op_name, b->op_name);
+	return a->type == b->type && a->trashed == b->trashed &&
+	       is_same_text(a->run_id, b->run_id) && is_same_text(a->op_name, b->op_name);
+}
+
+/* Gives @node its path in the table; -ENOMEM. @ret: the node that has it. */
+static int enter(struct node_table *table, struct node *node, struct node **ret)
+{
+	struct node **place = tsearch(node, &table->nodes, compare_paths);
+
+	if (!place)
+		return -ENOMEM;
+	*ret = *place;
+	if (*place == node || is_same(*place, node))
+		return 0;
+	/*
+	 * The name is another kind of thing by now. Who has the old one open keeps it: it
+	 * is out of the table, and goes when the kernel forgets it.
+	 */
+	list_append(&table->detached, &(*place)->link);
+	*place = *ret = node;
+	return 0;
 }
 
 int node_lookup(struct node_table *table, const struct node *dir, const char *name,
 		struct node **ret)
 {
-	struct node **place;
 	struct node *node = calloc(1, sizeof(*node));
 	int r;
 
@@ -174,27 +193,14 @@ int node_lookup(struct node_table *table, const struct node *dir, const char *na
 		node_free(node);
 		return r;
 	}
-	place = tsearch(node, &table->nodes, compare_paths);
-	if (!place) {
-		node_free(node);
-		return -ENOMEM;
-	}
-	if (*place == node) {
+	r = enter(table, node, ret);
+	if (r == 0 && *ret == node)
 		table->n_nodes++;
-	} else if (is_same(*place, node)) {
+	else
 		node_free(node);
-	} else {
-		/*
-		 * The name is another kind of thing by now. Who has the old one open
-		 * keeps it: it is out of the table, and goes when the kernel forgets it.
-		 */
-		list_append(&table->detached, &(*place)->link);
-		*place = node;
-		table->n_nodes++;
-	}
-	(*place)->n_lookups++;
-	*ret = *place;
-	return 0;
+	if (r == 0)
+		(*ret)->n_lookups++;
+	return r;
 }
 
 void node_forget(struct node_table *table, struct node *node, uint64_t n_lookups)
@@ -222,14 +228,79 @@ struct node *node_find(const struct node_table *table, const char *path)
 	return place ? *place : NULL;
 }
 
+/* Compares as compare_paths(), but what lies below @a is equal to it. */
+static int compare_below(const void *a, const void *b)
+{
+	const struct node *above = a, *node = b;
+	size_t len = strlen(above->path);
+	int order = strncmp(above->path, node->path, len);
+
+	return order != 0 ? order : '/' - (unsigned char)node->path[len];
+}
+
+/* Takes the node of @path out of the table, or one below it; NULL when there is none. */
+static struct node *take_out(struct node_table *table, const char *path)
+{
+	const struct node key = { .path = (char *)(uintptr_t)path };
+	struct node **place = tfind(&key, &table->nodes, compare_paths);
+	struct node *node;
+
+	if (!place)
+		place = tfind(&key, &table->nodes, compare_below);
+	if (!place)
+		return NULL;
+	node = *place;
+	(void)tdelete(node, &table->nodes, compare_paths);
+	return node;
+}
+
+/* Puts @node back under its new path; whoever is there by now is another's. */
+static int put_back(struct node_table *table, struct node *node, const char *path,
+		    const struct node *new_dir)
+{
+	_cleanup_(strbuf_done) struct strbuf new_path = STRBUF_INIT;
+	struct node *there;
+
+	strbuf_addf(&new_path, "%s/%s", new_dir->path, path);
+	if (strbuf_error(&new_path) < 0)
+		return -ENOMEM;
+	free(node->path);
+	node->path = strbuf_take(&new_path);
+	node->ino = hash_path(node->path);
+	node->trashed = new_dir->type->is_trash;
+	if (enter(table, node, &there) < 0)
+		return -ENOMEM;
+	/* The kernel knows both. */
+	if (there != node)
+		list_append(&table->detached, &node->link);
+	return 0;
+}
+
+int node_move(struct node_table *table, const struct node *dir, const char *name,
+	      const struct node *new_dir)
+{
+	_cleanup_(strbuf_done) struct strbuf path = STRBUF_INIT;
+	struct node *node;
+	int r;
+
+	r = strbuf_addf(&path, "%s/%s", dir->path, name);
+	while (r == 0 && (node = take_out(table, strbuf_cstr(&path)))) {
+		r = put_back(table, node, node->path + strlen(dir->path) + 1, new_dir);
+		/* It can be found by nobody, but is there for who has it. */
+		if (r < 0)
+			list_append(&table->detached, &node->link);
+	}
+	return r;
+}
+
 int node_list(const struct node *dir, node_list_fn fn, void *userdata)
 {
 	for (const struct node_type *type = dir->type->entries; type && type->name;
 	     type++) {
-		struct node child = { 0 };
+		struct node child = { .type = type, .trashed = dir->trashed };
 
 		if (!type->exists || make_child(dir, type, type->name, &child) == 0)
-			fn(userdata, type->name, type->mode);
+			fn(userdata, type->name, node_mode(&child));
 		node_done(&child);
 	}
 	return dir->type->list ? dir->type->list(dir, fn, userdata) : 0;
@@ -239,17 +310,45 @@ const struct node_type *node_creatable(const struct node *dir, const char *name)
 {
 	const struct node_type *type = find_entry(dir->type->entries, name);
 
-	return type && type->create ? type : NULL;
+	return type && type->create && !dir->trashed ? type : NULL;
 }
 
 bool node_is_writable(const struct node *node)
 {
-	return node->type->commit != NULL;
+	return node->type->commit && !node->trashed;
+}
+
+bool node_is_shadowed(const struct node *node)
+{
+	_cleanup_(run_freep) struct run *run = NULL;
+
+	return node->trashed && store_find(node->view->store, node->run_id, &run) == 0;
+}
+
+mode_t node_mode(const struct node *node)
+{
+	return node->trashed && S_ISREG(node->type->mode) ? node->type->mode & ~0222u
+							  : node->type->mode;
+}
+
+static int find_run(const struct node *node, bool in_trash, struct run **ret)
+{
+	struct store *store = node->view->store;
+
+	return in_trash ? trash_find(store, node->run_id, ret)
+			: store_find(store, node->run_id, ret);
 }
 
 int node_run(const struct node *node, struct run **ret)
 {
-	return node->run_id ? store_find(node->view->store, node->run_id, ret) : -ENOENT;
+	int r;
+
+	if (!node->run_id)
+		return -ENOENT;
+	r = find_run(node, node->trashed, ret);
+	return r == -ENOENT && !S_ISDIR(node->type->mode)
+		       ? find_run(node, !node->trashed, ret)
+		       : r;
 }
 
 /* Fills in what the file or directory has that stands behind @node. */
@@ -308,7 +407,7 @@ bool node_is_still(const struct node *node)
 
 	if (!node->run_id)
 		return S_ISDIR(node->type->mode) && !node->op_name;
-	if (!node->type->told || node_is_writable(node))
+	if (!node->type->told || node->trashed || node_is_writable(node))
 		return false;
 	return S_ISDIR(node->type->mode) ||
 	       (node_run(node, &run) == 0 && !run_has_marker(run));
@@ -320,7 +419,7 @@ int node_stat(const struct node *node, struct stat *ret)
 
 	*ret = (struct stat){
 		.st_ino = node->ino,
-		.st_mode = node->type->mode,
+		.st_mode = node_mode(node),
 		.st_nlink = S_ISDIR(node->type->mode) ? 2 : 1,
 		.st_uid = node->view->uid,
 		.st_gid = node->view->gid,

@@ -55,6 +55,14 @@ struct node_type {
 	int (*create)(const struct node *node);
 	int (*remove)(const struct node *node);
 
+	/*
+	 * For a directory of runs: deletes the entry @name, and takes in a run that
+	 * another such directory has. 0, or -errno with a sentence.
+	 */
+	int (*rmdir)(const struct node *dir, const char *name, struct strbuf *ret_why);
+	int (*take)(const struct node *dir, const char *name, struct strbuf *ret_why);
+	bool is_trash;
+
 	/* Appends the target of a symbolic link. */
 	int (*link)(const struct node *node, struct strbuf *ret_target);
 
@@ -91,6 +99,7 @@ struct node {
 	char *run_id;  /* of the run that it belongs to, or NULL */
 	char *op_name; /* of the operation (under ops/, also a directory of scripts), or
 			  NULL */
+	bool trashed;  /* the run is a deleted one: nothing of it can be written */
 	uint64_t ino;  /* a hash of the path: the same in each mount */
 	size_t n_lookups; /* that the kernel has not forgotten */
 };
@@ -115,6 +124,13 @@ void node_forget(struct node_table *table, struct node *node, uint64_t n_lookups
 
 /* The node at @path below the mount, if the kernel knows it; without a look-up more. */
 struct node *node_find(const struct node_table *table, const char *path);
+
+/*
+ * The run @name of @dir is in @new_dir now: who has it, or a file of it, goes on to have
+ * that. 0 or -ENOMEM.
+ */
+int node_move(struct node_table *table, const struct node *dir, const char *name,
+	      const struct node *new_dir);
 
 /* Calls @fn for each entry of @dir. 0, -EINPROGRESS or -errno. */
 int node_list(const struct node *dir, node_list_fn fn, void *userdata);
@@ -142,7 +158,19 @@ int node_stat(const struct node *node, struct stat *ret);
  */
 bool node_is_still(const struct node *node);
 
-/* The run that @node belongs to. 0, -ENOENT. */
+/*
+ * The run that @node belongs to. For who has a file of it, a run that has been deleted or
+ * restored since is where it is now; a directory's name is over then. 0, -ENOENT.
+ */
 int node_run(const struct node *node, struct run **ret);
+
+/*
+ * Is it of a deleted run that has lost its ID to another? What is kept by ID (the
+ * scalars) is of that then.
+ */
+bool node_is_shadowed(const struct node *node);
+
+/* The permissions: those of the row, but nobody writes to a deleted run. */
+mode_t node_mode(const struct node *node);
 
 bool node_is_writable(const struct node *node);

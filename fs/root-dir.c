@@ -1,4 +1,4 @@
-/* The mount's top: README, latest, ops/ and runs/. */
+/* The mount's top: README, latest, ops/, runs/ and trash/. */
 #include <errno.h>
 
 #include "fs/dirs.h"
@@ -19,7 +19,9 @@ static const char readme[] =
 	"    cat runs/ID/restart                how that went\n"
 	"    touch runs/ID/needed               from now on only if a flag differs\n"
 	"    echo > runs/ID/stop                end it\n"
-	"    rm -r $(readlink runs/ID/files)    delete it for good\n"
+	"    rmdir runs/ID                      delete it: trash/ID\n"
+	"    mv trash/ID runs/                  restore it\n"
+	"    rmdir trash/ID                     delete it for good\n"
 	"\n"
 	"Flags are words name=value, also on many lines; quotes and brackets protect\n"
 	"blanks: z='a b'. A file that refuses what you write says why when you read it.\n"
@@ -46,7 +48,10 @@ static const struct node_type root_entries[] = {
 	{ "README", S_IFREG | 0444, .read = readme_read },
 	{ "latest", S_IFLNK | 0777, .exists = latest_exists, .link = latest_link },
 	{ "ops", S_IFDIR | 0755, .lookup = ops_dir_lookup, .list = ops_dir_list },
-	{ "runs", S_IFDIR | 0755, .lookup = runs_dir_lookup, .list = runs_dir_list },
+	{ "runs", S_IFDIR | 0755, .lookup = runs_dir_lookup, .list = runs_dir_list,
+	  .rmdir = runs_dir_rmdir, .take = runs_dir_take },
+	{ "trash", S_IFDIR | 0755, .lookup = trash_dir_lookup, .list = trash_dir_list,
+	  .rmdir = trash_dir_rmdir, .take = trash_dir_take, .is_trash = true },
 	{},
 };
 

@@ -467,12 +467,16 @@ static int attrs_list(const struct node *dir, node_list_fn fn, void *userdata)
 
 static int scalars_read(const struct node *node, struct strbuf *ret_text)
 {
-	return scalars_format(node->view->scalars, node->run_id, ret_text);
+	return node_is_shadowed(node)
+		       ? 0
+		       : scalars_format(node->view->scalars, node->run_id, ret_text);
 }
 
 static int files_link(const struct node *node, struct strbuf *ret_target)
 {
-	return store_run_path(node->view->store, node->run_id, ret_target);
+	return node->trashed
+		       ? trash_path(node->view->store, node->run_id, ret_target)
+		       : store_run_path(node->view->store, node->run_id, ret_target);
 }
 
 /* When it was last started, so that `ls -t runs` lists the newest first. */

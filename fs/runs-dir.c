@@ -31,3 +31,21 @@ int runs_dir_list(const struct node *dir, node_list_fn fn, void *userdata)
 
 	return index_each(dir->view->index, NULL, list_run, &listing);
 }
+
+/* Deletes: the run is in the trash then. */
+int runs_dir_rmdir(const struct node *dir, const char *name, struct strbuf *ret_why)
+{
+	int r = trash_delete(dir->view->trash, name, ret_why);
+
+	index_run_changed(dir->view->index, name);
+	return r;
+}
+
+/* Restores a run of trash/. */
+int runs_dir_take(const struct node *dir, const char *name, struct strbuf *ret_why)
+{
+	int r = trash_restore(dir->view->trash, name, ret_why);
+
+	index_run_changed(dir->view->index, name);
+	return r;
+}

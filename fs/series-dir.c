@@ -51,7 +51,7 @@ static int find_series(const struct node *node, const char *name, struct str *re
 	if (add_scalar_name(name, &scalar) < 0 ||
 	    add_file_name(strbuf_cstr(&scalar), &again) < 0)
 		return -ENOMEM;
-	if (!str_is(strbuf_str(&again), name))
+	if (!str_is(strbuf_str(&again), name) || node_is_shadowed(node))
 		return -ENOENT;
 	return scalars_find(node->view->scalars, node->run_id, strbuf_cstr(&scalar), ret);
 }
@@ -109,5 +109,7 @@ int series_dir_list(const struct node *dir, node_list_fn fn, void *userdata)
 {
 	struct listing listing = { .fn = fn, .userdata = userdata };
 
+	if (node_is_shadowed(dir))
+		return 0;
 	return scalars_each(dir->view->scalars, dir->run_id, list_one, &listing);
 }

@@ -7,15 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/*
- * Programs are started as the daemon's user. Another user, whom allow_other lets in, must
- * not get there by a control file, whatever its mode has been made to look like.
- */
-static bool may_write(fuse_req_t req)
-{
-	return fuse_req_ctx(req)->uid == geteuid();
-}
-
 static int try_open(fuse_req_t req, struct node *node, struct fuse_file_info *fi)
 {
 	bool is_stream =
@@ -54,16 +45,14 @@ void runfs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	answer_open(req, node_of(req, ino), *fi);
 }
 
-/* The child @name of @dir, as a node of its own, for a call of its row. */
-static int with_child(const struct node *dir, const struct node_type *type,
-		      int (*call)(const struct node *node))
+static int create_child(const struct node *dir, const struct node_type *type)
 {
 	struct node child = { .view = dir->view,
 			      .type = type,
 			      .run_id = dir->run_id,
 			      .op_name = dir->op_name };
 
-	return call(&child);
+	return type->create(&child);
 }
 
 static int try_create(fuse_req_t req, struct node *dir, const char *name,
@@ -75,7 +64,7 @@ static int try_create(fuse_req_t req, struct node *dir, const char *name,
 
 	if (!type)
 		return -EPERM;
-	r = may_write(req) ? with_child(dir, type, type->create) : -EACCES;
+	r = may_write(req) ? create_child(dir, type) : -EACCES;
 	if (r == 0)
 		r = session_lookup(session, dir, name, ret);
 	if (r < 0)
@@ -101,17 +90,6 @@ void runfs_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mo
 		handle_release(handle_of(fi));
 		node_forget(session->nodes, (struct node *)(uintptr_t)entry.ino, 1);
 	}
-}
-
-void runfs_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
-{
-	struct node *dir = node_of(req, parent);
-	const struct node_type *type = node_creatable(dir, name);
-	int r = -EPERM;
-
-	if (type)
-		r = may_write(req) ? with_child(dir, type, type->remove) : -EACCES;
-	(void)fuse_reply_err(req, -r);
 }
 
 /*

@@ -259,19 +259,8 @@ void refuse_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mo
 	reply_error(req, -EPERM);
 }
 
-void refuse_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
-{
-	reply_error(req, -EPERM);
-}
-
 void refuse_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
 		    const char *name)
-{
-	reply_error(req, -EPERM);
-}
-
-void refuse_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
-		   fuse_ino_t new_parent, const char *new_name, unsigned int flags)
 {
 	reply_error(req, -EPERM);
 }

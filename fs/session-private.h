@@ -10,6 +10,7 @@
 
 #include "engine/list.h"
 #include "fs/handle.h"
+#include "fs/removal.h"
 #include "fs/session.h"
 
 /*
@@ -31,6 +32,7 @@ struct session {
 	struct node_table *nodes;
 	struct list waiters, pollers, listings;
 	struct fuse_buf buffer;
+	struct removal removal;
 	int64_t wait_limit_us; /* after which a waiting read is told EINTR; 0: never */
 	bool mounted;
 };
@@ -96,6 +98,15 @@ static inline struct node *node_of(fuse_req_t req, fuse_ino_t ino)
 static inline double attr_timeout(const struct node *node)
 {
 	return node_is_still(node) ? STILL_TIMEOUT_S : ATTR_TIMEOUT_S;
+}
+
+/*
+ * Programs are started as the daemon's user. Another user, whom allow_other lets in, must
+ * not get there by a control file, whatever its mode has been made to look like.
+ */
+static inline bool may_write(fuse_req_t req)
+{
+	return fuse_req_ctx(req)->uid == geteuid();
 }
 
 static inline struct handle *handle_of(const struct fuse_file_info *fi)
@@ -166,11 +177,8 @@ void runfs_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 void refuse_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);
 void refuse_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 		  dev_t dev);
-void refuse_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);
 void refuse_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
 		    const char *name);
-void refuse_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
-		   fuse_ino_t new_parent, const char *new_name, unsigned int flags);
 void refuse_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent,
 		 const char *new_name);
 void runfs_statfs(fuse_req_t req, fuse_ino_t ino);
@@ -187,3 +195,6 @@ void runfs_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_
 void runfs_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
 		struct fuse_pollhandle *pollhandle);
 void runfs_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
+void runfs_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);
+void runfs_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
+		  fuse_ino_t new_parent, const char *new_name, unsigned int flags);

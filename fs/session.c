@@ -43,9 +43,9 @@ static const struct fuse_lowlevel_ops operations = {
 	.unlink = runfs_unlink,
 	.mkdir = refuse_mkdir,
 	.mknod = refuse_mknod,
-	.rmdir = refuse_rmdir,
+	.rmdir = runfs_rmdir,
 	.symlink = refuse_symlink,
-	.rename = refuse_rename,
+	.rename = runfs_rename,
 	.link = refuse_link,
 	.statfs = runfs_statfs,
 };
@@ -181,6 +181,7 @@ void session_free(struct session *session)
 		listing_free(list_entry(link, struct listing, link));
 	}
 	handle_free_all(session->view);
+	removal_done(&session->removal);
 	node_table_free(session->nodes);
 	free(session->buffer.mem);
 	free(session);

@@ -15,6 +15,7 @@
 #include "engine/scalars.h"
 #include "engine/stop.h"
 #include "engine/store.h"
+#include "engine/trash.h"
 
 struct view {
 	struct store *store;
@@ -23,6 +24,7 @@ struct view {
 	struct launcher *launcher;
 	struct stopper *stopper;
 	struct scalars *scalars;
+	struct trash *trash;
 	const char *op_main; /* path of op-main.py */
 	bool nofollow;	     /* reading `output` never waits */
 	uid_t uid;	     /* whose the files are shown to be */

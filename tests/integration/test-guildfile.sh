@@ -23,7 +23,6 @@ cat >"$project/guild.yml" <<'END'
       env-secrets: MY_KEY
       run-attrs: {team: red, id: mine}
       python-requires: '>=3'
-      delete-on-success: yes
       default: yes
       compare: [loss]
       plugins: [cpu]
@@ -69,9 +68,8 @@ expect_eq "$(attr opdef_attrs)" "team: red"
 expect_eq "$(attr id)" "$id"
 expect_not grep -q MY_KEY "$home/runs/$id/.guild/attrs/env"
 grep -q "^python-requires: '>=3'$" "$home/runs/$id/.guild/attrs/op"
-grep -q '^delete-on-success: true$' "$home/runs/$id/.guild/attrs/op"
 expect_eq "$(attr plugins)" "- cpu"
-for word in "compare: " "delete-on-success: " "default: " "run-attrs: id is reserved"; do
+for word in "compare: " "default: " "run-attrs: id is reserved"; do
 	grep -q "^$word" "$mnt/ops/m:run/help" || fail "$(cat "$mnt/ops/m:run/help")"
 done
 
@@ -84,6 +82,42 @@ echo mine >"$home/runs/$id/.guild/attrs/label"
 echo x=0.5 >"$mnt/runs/$id/restart"
 expect_result "$id" "completed 0"
 expect_eq "$(cat "$mnt/runs/$id/label")" mine
+
+### A run that is deleted when it has succeeded
+cat >>"$project/more.yml" <<'END'
+- model: once
+  operations:
+    run:
+      exec: sh -c "exit ${x}"
+      flags: {x: 0}
+      delete-on-success: yes
+END
+exec 3<>"$mnt/ops/once:run/run"
+echo x=0 >&3
+read -r id <&3
+exec 3>&-
+gone()
+{
+	[ ! -e "$mnt/runs/$id" ] && [ -e "$mnt/trash/$id" ]
+}
+wait_for gone
+expect_eq "$(cat "$mnt/trash/$id/wait")" "completed 0"
+grep -q '^delete-on-success: true$' "$home/trash/runs/$id/.guild/attrs/op"
+mv "$mnt/trash/$id" "$mnt/runs/"
+exec 3<"$mnt/runs/$id/wait"
+echo x=1 >"$mnt/runs/$id/restart" # not where it has failed
+expect_eq "$(cat <&3)" "error 1"
+exec 3<"$mnt/runs/$id/wait"
+echo x=0 >"$mnt/runs/$id/restart"
+expect_eq "$(cat <&3)" "completed 0"
+wait_for gone
+exec 3<&-
+# One that was started with guild run --keep-run.
+mv "$mnt/trash/$id" "$mnt/runs/"
+sed -i 's/^keep_run: false/keep_run: true/' "$home/runs/$id/.guild/attrs/run_params"
+echo >"$mnt/runs/$id/restart"
+expect_result "$id" "completed 0"
+test -e "$mnt/runs/$id"
 
 ### A mistake: the names stay, and all say what is wrong
 cat >"$project/guild.yml" <<'END'

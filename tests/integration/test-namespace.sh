@@ -23,7 +23,7 @@ while read -r mode names; do
 		expect_eq "$name $(stat -c %a "$mnt/$name")" "$name $mode"
 	done
 done <<END
-755 . ops runs ops/echo.py ops/echo.py/runs runs/$first runs/$first/attrs
+755 . ops runs trash ops/echo.py ops/echo.py/runs runs/$first runs/$first/attrs
 644 ops/echo.py/run ops/echo.py/stage ops/echo.py/needed
 644 runs/$first/restart runs/$first/needed runs/$first/stop runs/$first/flags
 444 README ops/echo.py/flags ops/echo.py/help

@@ -20,6 +20,7 @@ struct loop *loop;
 struct node_table *nodes;
 
 static struct python *python;
+static struct spawner *spawner;
 static char *paths[5]; /* what the parts borrow */
 
 static void on_answer(void *userdata)
@@ -83,6 +84,10 @@ void client_make(void)
 	cr_assert_eq(stopper_new(loop, 1000000, &view.stopper), 0);
 	cr_assert_eq(scalars_new(loop, view.store, on_answer, NULL, &view.scalars), 0);
 	make_launcher(project);
+	cr_assert_eq(spawner_new(loop, store_fd(view.store), getenv("RUNFS_SUPERVISOR"),
+				 &spawner),
+		     0);
+	cr_assert_eq(trash_new(view.store, spawner, &view.trash), 0);
 	cr_assert_eq(node_table_new(&view, &root_type, &nodes), 0);
 }
 
@@ -92,6 +97,8 @@ void client_remove(void)
 	launcher_free(view.launcher);
 	stopper_free(view.stopper);
 	scalars_free(view.scalars);
+	trash_free(view.trash);
+	spawner_free(spawner);
 	project_free(view.project);
 	python_free(python);
 	index_free(view.index);

@@ -45,6 +45,7 @@ Test(job, all_of_a_job_comes_through)
 	job.config.text = strdup("x: 1\n");
 	job.config.source = strdup("c/f.yml.in");
 	job.config.uri = strdup("config:c/f.yml.in");
+	job.delete_on_success = true;
 	job.stop_timeout_us = 30000000000;
 	cr_assert_eq(job_add_attr(&job, "flags", STR("x: 1\n")), 0);
 	cr_assert_eq(job_add_attr(&job, "label", STR("a\tb\n")), 0);
@@ -66,6 +67,7 @@ Test(job, all_of_a_job_comes_through)
 	cr_expect_str_eq(copy.config.text, "x: 1\n");
 	cr_expect_str_eq(copy.config.source, "c/f.yml.in");
 	cr_expect_str_eq(copy.config.uri, "config:c/f.yml.in");
+	cr_expect(copy.delete_on_success);
 	cr_expect_eq(copy.stop_timeout_us, 30000000000);
 	cr_assert_eq(copy.n_attrs, 2);
 	cr_expect_str_eq(copy.attrs[1].name, "label");
@@ -103,6 +105,22 @@ Test(job, a_file_that_leads_out_of_the_run_makes_it_no_job)
 		cr_expect_eq(job_parse(strbuf_str(&text), &copy), -EBADMSG, "%s",
 			     paths[i]);
 	}
+}
+
+Test(job, only_a_start_needs_a_command_and_a_run)
+{
+	const struct job amend = { .kind = JOB_AMEND }, sweep = { .kind = JOB_SWEEP };
+	const struct job start = { .kind = JOB_START };
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+	_cleanup_(job_done) struct job copy = JOB_INIT;
+
+	pass_on(&amend, &copy);
+	cr_expect_eq(copy.kind, JOB_AMEND);
+	job_done(&copy);
+	pass_on(&sweep, &copy);
+	cr_expect_eq(copy.kind, JOB_SWEEP);
+	cr_assert_eq(job_format(&start, &text), 0);
+	cr_expect_eq(job_parse(strbuf_str(&text), &copy), -EBADMSG);
 }
 
 Test(job, any_byte_survives)

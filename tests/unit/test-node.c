@@ -238,7 +238,7 @@ Test(node, a_listing_has_the_rows_that_are_there)
 	scratch_put("project/guild.yml", "t: {exec: /bin/true}\n");
 	scratch_put_program("project/a.sh", "#!/bin/sh\n");
 	scratch_put("project/notes.txt", "");
-	expect_list("", "README\nlatest\nops\nruns\n");
+	expect_list("", "README\nlatest\nops\nruns\ntrash\n");
 	expect_list("runs", "r0\nr1\n");
 	expect_list("ops", "a.sh\nt\n");
 	expect_list("ops/t", "run\nstage\nflags\nhelp\nruns\n");
@@ -251,7 +251,8 @@ Test(node, a_listing_has_the_rows_that_are_there)
 
 Test(node, an_empty_home_lists_nothing)
 {
-	expect_list("", "README\nops\nruns\n");
+	expect_list("", "README\nops\nruns\ntrash\n");
+	expect_list("trash", "");
 	expect_list("runs", "");
 	expect_list("ops", "");
 }
@@ -441,6 +442,59 @@ Test(node, a_node_whose_run_has_gone_has_no_attributes)
 	cr_expect_eq(node_stat(node, &st), -ENOENT);
 	cr_expect_eq(node_run(node, &run), -ENOENT);
 	cr_expect_eq(node_run(node_root(nodes), &run), -ENOENT);
+}
+
+Test(node, what_is_held_of_a_run_goes_with_it)
+{
+	struct node *root = node_root(nodes);
+	struct node *runs = look(root, "runs"), *trash = look(root, "trash");
+	struct node *other, *other_status, *dir, *status, *found;
+
+	put_run("r1");
+	put_run("r1-2");
+	dir = look(runs, "r1");
+	status = look(dir, "status");
+	other = look(runs, "r1-2");
+	other_status = look(other, "status");
+	scratch_make_dir("home/trash/runs");
+	cr_assert_eq(renameat(scratch_fd, "home/runs/r1", scratch_fd,
+			      "home/trash/runs/r1"),
+		     0);
+	cr_expect_eq(node_move(nodes, runs, "r1", trash), 0);
+	cr_expect_str_eq(status->path, "trash/r1/status");
+	cr_expect(status->trashed);
+	found = look(trash, "r1");
+	cr_expect_eq(found, dir);
+	cr_expect_eq(look(found, "status"), status);
+	expect_absent("runs/r1");
+	cr_expect_str_eq(other_status->path, "runs/r1-2/status");
+	cr_expect_eq(look(other, "status"), other_status);
+	node_forget(nodes, status, 2);
+	node_forget(nodes, dir, 2);
+	cr_expect_eq(client_look("trash/r1/status", &found), 0);
+}
+
+Test(node, of_a_deleted_run_everything_can_be_read_and_nothing_written)
+{
+	struct stat st;
+
+	put_run("r1");
+	scratch_make_dir("home/trash/runs");
+	cr_assert_eq(renameat(scratch_fd, "home/runs/r1", scratch_fd,
+			      "home/trash/runs/r1"),
+		     0);
+	client_stat(client_node("trash/r1/restart"), &st);
+	cr_expect_eq(st.st_mode, S_IFREG | 0444);
+	client_stat(client_node("trash/r1/needed"), &st);
+	cr_expect_eq(st.st_mode, S_IFREG | 0444);
+	client_stat(client_node("trash/r1/files"), &st);
+	cr_expect_eq(st.st_mode, S_IFLNK | 0777);
+	expect_content("trash/r1/tags", "b\na\n");
+	cr_expect_eq(client_print("trash/r1/restart", "x=2\n"), -EACCES);
+	expect_content("trash/r1/restart",
+		       "error: the run r1 is deleted: restore it first (mv trash/r1"
+		       " runs/)\n");
+	cr_expect_null(node_creatable(client_node("trash/r1"), "needed"));
 }
 
 Test(node, only_needed_can_be_created)

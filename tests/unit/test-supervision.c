@@ -356,6 +356,40 @@ Test(supervision, a_run_that_is_moved_gets_its_end_there)
 	cr_expect_str_eq(strbuf_cstr(&text), "6\n");
 }
 
+/* Runs @script in a run that is to be deleted when it succeeds. */
+static void run_once(const char *script)
+{
+	_cleanup_(job_done) struct job job = JOB_INIT;
+
+	job_init(&job, true, script);
+	job.delete_on_success = true;
+	run_through(&job);
+}
+
+Test(supervision, a_run_that_is_to_be_deleted_goes_to_the_trash)
+{
+	run_once("echo done");
+	cr_expect_eq(faccessat(home_fd, "runs/" RUN_ID, F_OK, 0), -1);
+	cr_expect_eq(faccessat(home_fd, "trash/runs/" RUN_ID "/.guild/output", F_OK, 0),
+		     0);
+	cr_expect_eq(faccessat(home_fd, "trash/runs/" RUN_ID "/.guild/LOCK", F_OK, 0),
+		     -1);
+}
+
+Test(supervision, not_so_one_that_has_failed)
+{
+	run_once("exit 1");
+	expect_file(".guild/attrs/exit_status", "1\n");
+}
+
+Test(supervision, nor_another_run_that_has_its_name_by_now)
+{
+	run_once(
+		"mv $PWD ../moved; mkdir -p $PWD/.guild; echo other > $PWD/.guild/opref");
+	expect_file(".guild/opref", "other\n");
+	cr_expect_eq(faccessat(home_fd, "runs/moved/.guild/attrs/stopped", F_OK, 0), 0);
+}
+
 Test(supervision, a_lock_that_is_another_s_by_now_is_left_alone)
 {
 	run_script(true, "rm .guild/LOCK; echo 1 > .guild/LOCK");
