@@ -18,6 +18,11 @@ answers()
 	[ "$status" -ne 124 ] || fail "hangs: $*"
 	timeout "$deadline" cat "$mnt/README" >/dev/null || fail "does not answer after: $*"
 }
+# The restart that it asks for may have been carried out.
+has_ended()
+{
+	[ ! -f "$guild/LOCK" ] || [ -L "$guild/LOCK" ] || flock -ns "$guild/LOCK" true
+}
 look_at_all()
 {
 	answers ls -lR "$mnt/runs/$id" "$mnt/ops"
@@ -27,6 +32,7 @@ look_at_all()
 	answers cat "$run/restart"
 	answers bash -c "echo >'$run/stop'"
 	answers readlink "$mnt/latest"
+	wait_for has_ended
 }
 restarts()
 {
