@@ -20,8 +20,8 @@
 #define ENVIRON_MAX_LEN (8u << 20) /* of /proc/PID/environ; the kernel's limit is 6 MiB  \
 				    */
 
-/* When the system started, by the clock that stamps files now. */
-static int64_t boot_us(void)
+/* By the clock that stamps files now. */
+int64_t proc_boot_us(void)
 {
 	struct timespec now, since_boot;
 
@@ -56,7 +56,7 @@ static int parse_stat(struct str text, struct proc *ret)
 		if (!str_split(&rest, ' ', &field))
 			return -EBADMSG;
 	ticks = strtoll(field.data, NULL, 10);
-	ret->start_us = boot_us() + ticks * 1000000 / sysconf(_SC_CLK_TCK);
+	ret->start_us = proc_boot_us() + ticks * 1000000 / sysconf(_SC_CLK_TCK);
 	return 0;
 }
 

@@ -29,5 +29,8 @@ int proc_works_in(pid_t pid, const struct stat *dir);
 /* Whether @pid has the file @file open. As above. */
 int proc_has_open(pid_t pid, const struct stat *file);
 
+/* When the machine was started: what is older was written by none that is alive. */
+int64_t proc_boot_us(void);
+
 /* Calls @fn for each process there is. 0 or -errno. */
 int proc_each(void (*fn)(void *userdata, const struct proc *proc), void *userdata);

@@ -14,6 +14,7 @@
 #include "engine/file.h"
 #include "engine/lock.h"
 #include "engine/path.h"
+#include "engine/proc.h"
 #include "engine/strv.h"
 #include "engine/yaml.h"
 
@@ -292,6 +293,18 @@ static bool is_readable(const struct run *run)
 	return true;
 }
 
+/*
+ * Guild's PENDING is empty, and stays when Guild dies before the start: one from before
+ * the last boot is nobody's. Ours has the request in it, which waits however long.
+ */
+static bool is_pending(const struct run *run)
+{
+	struct stat st;
+
+	return fstatat(run->fd, "PENDING", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       (st.st_size > 0 || st.st_mtim.tv_sec * 1000000 >= proc_boot_us());
+}
+
 enum run_status run_status(const struct run *run)
 {
 	int64_t exit_status;
@@ -299,7 +312,7 @@ enum run_status run_status(const struct run *run)
 
 	if (has_marker(run, "LOCK.remote"))
 		return RUN_RUNNING;
-	if (has_marker(run, "PENDING"))
+	if (is_pending(run))
 		return RUN_PENDING;
 	if (has_marker(run, "STAGED"))
 		return RUN_STAGED;

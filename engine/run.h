@@ -3,7 +3,7 @@
  * a run that is held open sees what others do to it.
  *
  * Format: section 1 of guild-behaviour.md (runs/ID/.guild/...); statuses: section 2.1,
- * with the two corrections at run_status().
+ * with the corrections at run_status().
  */
 #pragma once
 
@@ -74,7 +74,8 @@ enum run_status {
  * What Guild's rules say of the markers and attributes (2.1), but
  *  - a run that somebody runs (lock_holder) is running, whatever an older exit_status
  * says;
- *  - an exit_status from before the last start, which Guild leaves, counts for nothing.
+ *  - an exit_status from before the last start, which Guild leaves, counts for nothing;
+ *  - nor does a PENDING of Guild's from before the machine was last started.
  * A run with an attribute that can't be read, or that is of another type than Guild's, is
  * an error once it has ended.
  */

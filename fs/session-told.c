@@ -5,7 +5,12 @@
  * that are told. So a change costs the same in a home of 100,000 runs, most of which the
  * kernel knows nothing of. What inotify does not report (somebody else starts a run that
  * nobody watches; an overflow) is not told, and is over within a second all the same.
- *
+ */
+#include "fs/session-private.h"
+
+#include "fs/dirs.h"
+
+/*
  * Only attributes are ever told, and names by them: who walks through a directory whose
  * attributes are over asks for them (default_permissions), and hears that it is gone. To
  * tell of a name itself, the kernel takes the lock of its directory, which whoever looks
@@ -15,10 +20,6 @@
  * outlasts the call, touches no pages (offset -1), and takes microseconds. So the loop
  * does it, before it answers those who wait for the same change.
  */
-#include "fs/session-private.h"
-
-#include "fs/dirs.h"
-
 static void tell_path(struct session *session, const char *path)
 {
 	const struct node *node = node_find(session->nodes, path);

@@ -115,18 +115,23 @@ end
 
 ### No watch is left, or only one of the two that the home takes; and no instance
 
-for limit in watches:0 watches:1 instances:0; do
-	kept=$(cat "$limits/max_inotify_${limit%:*}")
-	echo "${limit#*:}" >"$limits/max_inotify_${limit%:*}"
+# expect_seen_with NUMBER WHAT
+expect_seen_with()
+{
+	local most
+	most=$(cat "$limits/max_inotify_$2")
+	echo "$1" >"$limits/max_inotify_$2"
 	begin 2>"$dir/error"
-	grep -q "no inotify ${limit%:*} left: changes are looked for twice a second" \
-		"$dir/error"
+	grep -q "no inotify $2 left: changes are looked for twice a second" "$dir/error"
 	change_all
 	expect_all_seen
 	tell_of_another
-	echo "$kept" >"$limits/max_inotify_${limit%:*}"
+	echo "$most" >"$limits/max_inotify_$2"
 	end
-done
+}
+expect_seen_with 0 watches
+expect_seen_with 1 watches
+expect_seen_with 0 instances
 
 # Enough for the home, but not for the run that is waited for.
 echo 3 >"$limits/max_inotify_watches"

@@ -515,6 +515,19 @@ Test(launch, a_live_run_is_ebusy_whatever_is_written)
 	}
 }
 
+Test(launch, a_run_that_guild_left_pending_before_the_boot_starts)
+{
+	const struct timespec long_ago[] = { { .tv_sec = 1000000000 },
+					     { .tv_sec = 1000000000 } };
+
+	put_run("0\n");
+	scratch_put_guild(ID, "PENDING", "");
+	cr_assert_eq(utimensat(scratch_fd, GUILD "/PENDING", long_ago, 0), 0);
+	expect_refused("\n", 0, "");
+	(void)await_answered_run();
+	cr_expect_not(scratch_has(GUILD "/PENDING"));
+}
+
 Test(launch, of_two_who_start_a_run_one_does)
 {
 	_cleanup_close_ int guild_fd = -1;

@@ -385,6 +385,27 @@ Test(run, a_status_follows_from_markers_locks_and_exit_status_in_this_order)
 	}
 }
 
+/* Guild's is empty, ours is not. */
+Test(run, a_pending_of_guilds_from_before_the_boot_is_stale)
+{
+	const struct timespec long_ago[] = { { .tv_sec = 1000000000 },
+					     { .tv_sec = 1000000000 } };
+	_cleanup_(run_freep) struct run *run = NULL;
+
+	scratch_put_run(ID);
+	run = scratch_run(ID);
+	scratch_put_guild(ID, "PENDING", "");
+	cr_expect_eq(run_status(run), RUN_PENDING, "now");
+	cr_assert_eq(utimensat(run_guild_fd(run), "PENDING", long_ago, 0), 0);
+	cr_expect_eq(run_status(run), RUN_ERROR, "never started");
+	scratch_put_attr(ID, "exit_status", "0\n");
+	cr_expect_eq(run_status(run), RUN_COMPLETED, "was about to start again");
+
+	scratch_put_guild(ID, "PENDING", "the request");
+	cr_assert_eq(utimensat(run_guild_fd(run), "PENDING", long_ago, 0), 0);
+	cr_expect_eq(run_status(run), RUN_PENDING, "waits for its turn");
+}
+
 Test(run, an_ended_run_that_can_not_be_shown_is_an_error)
 {
 	static const char *const names[] = { "flags", "op", "started", "stopped" };
