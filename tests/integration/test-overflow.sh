@@ -25,6 +25,16 @@ spawn()
 	processes+=($!)
 	guild "$1" spawn $!
 }
+# guild_runs ID: as guild.py, with a process of Guild's.
+guild_runs()
+{
+	guild "$1" init "script:$project '' '' told"
+	(cd "$home/runs/$1" && exec sleep 1000) &
+	processes+=("$!")
+	wait_for test "/proc/$!/cwd" -ef "$home/runs/$1"
+	guild "$1" spawn "$!"
+}
+processes=()
 lists()
 {
 	[ "$(ls "$mnt/runs")" = "$1" ]
