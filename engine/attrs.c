@@ -25,6 +25,7 @@ static bool is_dropped(const struct job *job, const char *name)
 	if (strcmp(name, "exit_status") == 0 || strcmp(name, "stopped") == 0)
 		return true;
 	return job->source.root && (strcmp(name, "sourcecode_digest") == 0 ||
+				    strcmp(name, "sourcecode_warnings") == 0 ||
 				    strcmp(name, "vcs_commit") == 0);
 }
 

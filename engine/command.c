@@ -384,11 +384,11 @@ static int put_guild_env(const struct builder *builder, struct value *env)
 	} variables[] = {
 		{ "GUILD_OP", builder->operation->opspec },
 		{ "GUILD_HOME", store_path(context->store) },
-		{ "GUILD_SOURCECODE", "." },
 		{ "LOG_LEVEL", GUILD_LOG_LEVEL },
 		{ "CMD_DIR", context->cmd_dir },
 		{ "RUN_ID", context->id },
 	};
+	struct str dest = operation_source_dest(builder->operation);
 	int r;
 
 	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
@@ -397,6 +397,9 @@ static int put_guild_env(const struct builder *builder, struct value *env)
 		if (r < 0)
 			return r;
 	}
+	r = put_env(env, STR("GUILD_SOURCECODE"), dest.len > 0 ? dest : STR("."));
+	if (r < 0)
+		return r;
 	r = store_run_path(context->store, context->id, &run_path);
 	return r < 0 ? r : put_env(env, STR("RUN_DIR"), strbuf_str(&run_path));
 }

@@ -9,6 +9,7 @@
 #include "engine/assign.h"
 #include "engine/file.h"
 #include "engine/path.h"
+#include "engine/source-rule.h"
 
 #define MANIFEST_MAX_LEN (16u << 20)
 
@@ -71,6 +72,8 @@ static int add_script_path(const struct operation *operation, struct strbuf *ret
 	struct str module =
 		args->list.n_items > 3 ? value_str(&args->list.items[3]) : str_from(NULL);
 
+	if (source_dest_normalize(operation_source_dest(operation), ret) == -ENOMEM)
+		return -ENOMEM;
 	for (size_t i = 0; i < module.len; i++)
 		strbuf_addc(ret, module.data[i] == '.' ? '/' : module.data[i]);
 	return strbuf_adds(ret, ".py");
@@ -84,7 +87,7 @@ static int check_script(const struct operation *operation, const struct run *run
 	_cleanup_(strbuf_done) struct strbuf entry = STRBUF_INIT;
 	int r;
 
-	if (!operation->is_python || !run || add_script_path(operation, &path) < 0 ||
+	if (!operation->is_python || add_script_path(operation, &path) < 0 ||
 	    file_read(run_guild_fd(run), "manifest", MANIFEST_MAX_LEN, &manifest) < 0)
 		return 0;
 	strbuf_adds(&entry, "s ");
@@ -104,8 +107,75 @@ static int check_script(const struct operation *operation, const struct run *run
 	return r == -ENOTDIR ? -ENOENT : r;
 }
 
-/* Is there something to run, seen from the directory @dir_fd? @run: NULL for a new one.
+/* Opens where the source code is taken from, in decision.source. */
+static int open_source(const struct decision *decision, struct strbuf *ret_why)
+{
+	_cleanup_close_ int fd = path_open(AT_FDCWD, decision->source);
+	struct str root = operation_source_root(decision->operation);
+	int r;
+
+	if (fd < 0) {
+		strbuf_addf(ret_why, "the project %s is not there any more",
+			    decision->source);
+		return fd;
+	}
+	if (root.len == 0)
+		return take_fd(&fd);
+	r = path_open(fd, root.data);
+	if (r < 0)
+		strbuf_addf(ret_why,
+			    "the project %s has no directory %s to take the source code"
+			    " from (sourcecode: root)",
+			    decision->source, root.data);
+	return r;
+}
+
+/*
+ * What the program @name of a run is called in the source code; NULL when it is a path to
+ * where the run has no source code.
  */
+static const char *name_in_source(const struct operation *operation, const char *name)
+{
+	_cleanup_(strbuf_done) struct strbuf dest = STRBUF_INIT;
+
+	if (name[0] == '/' || !strchr(name, '/') ||
+	    source_dest_normalize(operation_source_dest(operation), &dest) < 0 ||
+	    dest.len == 0)
+		return name;
+	while (str_starts(str_from(name), "./"))
+		name += 2;
+	if (!str_starts(str_from(name), strbuf_cstr(&dest)))
+		return NULL;
+	return name + dest.len;
+}
+
+/* Is there something to run in the source code that is to be copied? */
+static int check_source(const struct decision *decision, struct strbuf *ret_why)
+{
+	_cleanup_(strbuf_done) struct strbuf name = STRBUF_INIT;
+	_cleanup_close_ int dir_fd = open_source(decision, ret_why);
+	const char *path = name_in_source(decision->operation, decision->command.argv[0]);
+
+	if (dir_fd < 0)
+		return dir_fd;
+	if (!path) {
+		strbuf_add_quoted(ret_why, str_from(decision->command.argv[0]));
+		strbuf_addf(ret_why,
+			    " is not there: the run has its source code in %s"
+			    " (sourcecode: dest)",
+			    operation_source_dest(decision->operation).data);
+		return -ENOENT;
+	}
+	/* What has a path keeps one: the directories of PATH are not looked through. */
+	strbuf_adds(&name, path == decision->command.argv[0] ? "" : "./");
+	strbuf_adds(&name, path);
+	if (strbuf_error(&name) < 0)
+		return -ENOMEM;
+	return path_find_program(dir_fd, strbuf_cstr(&name),
+				 search_path(decision->command.envp), NULL, ret_why);
+}
+
+/* Is there something to run, seen from the directory @dir_fd of @run? */
 static int check_command(const struct decision *decision, const struct run *run,
 			 int dir_fd, struct strbuf *ret_why)
 {
@@ -208,7 +278,7 @@ int decide_restart(const struct decider *decider, const struct run *run, struct 
 	_cleanup_(flags_done) struct flags own = FLAGS_INIT;
 	_cleanup_close_ int dir_fd = run_open_dir(run);
 	enum run_status status = run_status(run);
-	int source_fd, r;
+	int r;
 
 	if (dir_fd < 0) {
 		strbuf_addf(ret_why, "the directory of the run %s can't be opened: %s",
@@ -233,11 +303,8 @@ int decide_restart(const struct decider *decider, const struct run *run, struct 
 	if (r < 0)
 		return r;
 
-	source_fd = decision->source ? path_open(AT_FDCWD, decision->source) : -1;
-	r = check_command(decision, decision->source ? NULL : run,
-			  source_fd >= 0 ? source_fd : dir_fd, ret_why);
-	close_fd(source_fd);
-	return r;
+	return decision->source ? check_source(decision, ret_why)
+				: check_command(decision, run, dir_fd, ret_why);
 }
 
 static int check_staged(const struct run *run, struct strbuf *ret_why)
@@ -288,7 +355,6 @@ int decide_run(const struct decider *decider, const struct operation *operation,
 	       const char *id, struct str text, bool complete, struct decision *decision,
 	       struct strbuf *ret_why)
 {
-	_cleanup_close_ int dir_fd = -1;
 	int r;
 
 	if (operation->problem) {
@@ -305,13 +371,7 @@ int decide_run(const struct decider *decider, const struct operation *operation,
 		return r;
 
 	decision->source = operation->project;
-	dir_fd = path_open(AT_FDCWD, operation->project);
-	if (dir_fd < 0) {
-		strbuf_addf(ret_why, "the project %s is not there any more",
-			    operation->project);
-		return dir_fd;
-	}
 	r = rendering_make(operation, &decision->flags, NULL, operation->project,
 			   &decision->rendering, ret_why);
-	return r < 0 ? r : check_command(decision, NULL, dir_fd, ret_why);
+	return r < 0 ? r : check_source(decision, ret_why);
 }

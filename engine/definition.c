@@ -15,6 +15,8 @@ void definition_done(struct definition *definition)
 	value_done(&definition->env);
 	value_done(&definition->more_env);
 	free(definition->python_path);
+	free(definition->source_root);
+	free(definition->source_dest);
 	free(definition->plugins);
 	value_done(&definition->cmd_flags);
 	value_done(&definition->op);
@@ -111,7 +113,7 @@ static int put_python_path(const struct definition *definition, struct value *en
 	}
 	if (definition->python_path)
 		strbuf_addf(&text, "%s:", definition->python_path);
-	strbuf_addc(&text, '.');
+	strbuf_adds(&text, definition->source_dest ? definition->source_dest : ".");
 	if (inherited && inherited[0])
 		strbuf_addf(&text, ":%s", inherited);
 	return strbuf_error(&text) < 0 ? -ENOMEM
@@ -170,13 +172,27 @@ static int build_op_cmd(const struct definition *definition,
 	return r;
 }
 
+static int put_source(const struct definition *definition, struct value *attr)
+{
+	struct value source = { .type = VALUE_MAP };
+	const char *dest = definition->source_dest ? definition->source_dest : ".";
+	int r = put_text(&source, "dest", str_from(dest));
+
+	if (r == 0 && definition->source_root)
+		r = put_text(&source, "root", str_from(definition->source_root));
+	if (r < 0) {
+		value_done(&source);
+		return r;
+	}
+	return value_put(attr, STR("sourcecode"), &source);
+}
+
 static int put_rest(struct value *attr)
 {
 	struct value no, empty_list = { .type = VALUE_LIST };
 	static const char *const nulls[] = { "label-template", "output-attrs",
 					     "output-scalars", "python-requires" };
 	static const char *const maps[] = { "flag-null-labels", "flags-extra" };
-	struct value sourcecode = { .type = VALUE_MAP };
 	int r;
 
 	value_bool(&no, false);
@@ -193,11 +209,6 @@ static int put_rest(struct value *attr)
 
 		r = value_put(attr, str_from(maps[i]), &map);
 	}
-	if (r == 0)
-		r = put_text(&sourcecode, "dest", STR("."));
-	if (r == 0)
-		r = value_put(attr, STR("sourcecode"), &sourcecode);
-	value_done(&sourcecode);
 	return r;
 }
 
@@ -212,6 +223,8 @@ int definition_apply(const struct definition *definition, struct operation *oper
 		r = value_put(&attr, STR("op-cmd"), &op_cmd);
 	if (r == 0)
 		r = put_rest(&attr);
+	if (r == 0)
+		r = put_source(definition, &attr);
 	for (size_t i = 0; r == 0 && i < definition->op.map.n_pairs; i++) {
 		const struct value_pair *pair = &definition->op.map.pairs[i];
 

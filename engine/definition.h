@@ -14,6 +14,8 @@ struct definition {
 	struct value env;	/* the user's `env:` */
 	struct value more_env;	/* what other keys than `env:` put there */
 	char *python_path;	/* of `python-path:`, or NULL */
+	char *source_root;	/* of `sourcecode:`, or NULL */
+	char *source_dest;	/* the same */
 	char *plugins;		/* of `plugins:`, with commas; NULL: Guild's own */
 	struct value cmd_flags; /* flag -> how it is passed */
 	struct str flags_dest;	/* borrowed; empty: none was said */

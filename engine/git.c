@@ -151,7 +151,8 @@ static int wait_status(pid_t pid)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-int git_run(const struct job *job, const char *const args[], struct strbuf *ret)
+int git_run(const struct job *job, const char *dir, const char *const args[],
+	    struct strbuf *ret)
 {
 	_cleanup_(strbuf_done) struct strbuf path = STRBUF_INIT;
 	_cleanup_free_ char **argv = extend("git", args, NULL);
@@ -171,7 +172,7 @@ int git_run(const struct job *job, const char *const args[], struct strbuf *ret)
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -errno;
 	read_fd = fds[0];
-	r = spawn(strbuf_cstr(&path), job->source.root, argv, envp, fds[1], &pid);
+	r = spawn(strbuf_cstr(&path), dir, argv, envp, fds[1], &pid);
 	close_fd(fds[1]);
 	if (r < 0)
 		return r;
@@ -183,7 +184,7 @@ int git_run(const struct job *job, const char *const args[], struct strbuf *ret)
 	return r < 0 ? r : status;
 }
 
-int git_commit(const struct job *job, struct strbuf *ret)
+int git_commit(const struct job *job, const char *dir, struct strbuf *ret)
 {
 	static const char *const log[] = { "log", "-1", "--format=%H", ".", NULL };
 	static const char *const changes[] = { "status", "--porcelain", NULL };
@@ -192,11 +193,11 @@ int git_commit(const struct job *job, struct strbuf *ret)
 	struct str hash;
 	int r;
 
-	r = git_run(job, log, &commit);
+	r = git_run(job, dir, log, &commit);
 	hash = str_strip(strbuf_str(&commit));
 	if (r != 0 || hash.len == 0)
 		return r < 0 ? r : -ENOENT;
-	r = git_run(job, changes, &status);
+	r = git_run(job, dir, changes, &status);
 	if (r < 0)
 		return r;
 	strbuf_addstr(ret, hash);

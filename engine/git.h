@@ -13,13 +13,15 @@
 bool git_has_repository(const char *root);
 
 /*
- * Runs git with the words @args, NULL-terminated, and appends what it prints. Returns its
- * exit status, or -errno; -ENOENT when there is no git, -ETIMEDOUT when it hangs.
+ * Runs git in @dir with the words @args, NULL-terminated, and appends what it prints.
+ * Returns its exit status, or -errno; -ENOENT when there is no git, -ETIMEDOUT when it
+ * hangs.
  */
-int git_run(const struct job *job, const char *const args[], struct strbuf *ret);
+int git_run(const struct job *job, const char *dir, const char *const args[],
+	    struct strbuf *ret);
 
 /*
- * Appends the last commit that touched the directory, with "*" when its work tree has
- * changes. 0, or -ENOENT when there is none, or -errno.
+ * Appends the last commit that touched the directory @dir, with "*" when its work tree
+ * has changes. 0, or -ENOENT when there is none, or -errno.
  */
-int git_commit(const struct job *job, struct strbuf *ret);
+int git_commit(const struct job *job, const char *dir, struct strbuf *ret);

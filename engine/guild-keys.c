@@ -211,6 +211,8 @@ static bool is_reserved(struct str name)
 		OPERATION_FLAG_DEFS,
 		OPERATION_ENV_SECRETS,
 		RENDERING_TEMPLATE,
+		OPERATION_SOURCE,
+		"sourcecode_warnings",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

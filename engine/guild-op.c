@@ -56,12 +56,16 @@ void guild_reader_note(struct guild_reader *reader, const struct value *where,
 	va_end(args);
 }
 
-/* What `main` names as a file of the project: a.b and a/b are a/b.py. */
+/* What `main` names as a file of the source code: a.b and a/b are a/b.py. */
 static int set_script(struct guild_reader *reader, struct str module)
 {
 	_cleanup_(strbuf_done) struct strbuf path = STRBUF_INIT;
+	const char *root = reader->definition.source_root;
 
-	strbuf_addf(&path, "%s/", reader->place->project);
+	if (!root || root[0] != '/')
+		strbuf_addf(&path, "%s/", reader->place->project);
+	if (root)
+		strbuf_addf(&path, "%s/", root);
 	for (size_t i = 0; i < module.len; i++)
 		strbuf_addc(&path, module.data[i] == '.' ? '/' : module.data[i]);
 	strbuf_adds(&path, ".py");
@@ -223,7 +227,8 @@ static bool is_read_elsewhere(const struct value *name)
 					     "flags",
 					     "flags-import",
 					     "flags-import-skip",
-					     "default-flag-arg-skip" };
+					     "default-flag-arg-skip",
+					     "sourcecode" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (value_is_string(name, names[i]))
@@ -328,20 +333,15 @@ static int set_wanted(struct guild_reader *reader)
 static int read_body(struct guild_reader *reader)
 {
 	const struct value *body = reader->place->body;
-	const struct value *sourcecode =
-		value_get(&reader->place->model->data, "sourcecode");
-	struct value key = VALUE_INIT;
-	int r = read_command(reader);
+	int r = guild_reader_source(reader);
+
+	if (r == 0)
+		r = read_command(reader);
 
 	if (body->type != VALUE_MAP && body->type != VALUE_STRING &&
 	    body->type != VALUE_NULL)
 		guild_reader_note(reader, body,
 				  "write a map, or the name of a Python module");
-	if (r == 0 && sourcecode && !value_get(body, "sourcecode"))
-		r = value_string(&key, STR("sourcecode"));
-	if (r == 0 && key.type == VALUE_STRING)
-		r = guild_reader_key(reader, &key, sourcecode);
-	value_done(&key);
 	for (size_t i = 0; r == 0 && body->type == VALUE_MAP && i < body->map.n_pairs;
 	     i++) {
 		const struct value_pair *pair = &body->map.pairs[i];

@@ -22,6 +22,9 @@ struct guild_reader {
 void guild_reader_note(struct guild_reader *reader, const struct value *where,
 		       const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* Reads `sourcecode:` of the operation, and of its model. 0 or -ENOMEM. */
+int guild_reader_source(struct guild_reader *reader);
+
 /* Reads `flags:`, and what is imported from the script. 0 or -ENOMEM. */
 int guild_reader_flags(struct guild_reader *reader);
 
@@ -29,8 +32,8 @@ int guild_reader_flags(struct guild_reader *reader);
 bool guild_reader_imports(const struct guild_reader *reader);
 
 /*
- * Reads the key @name of the operation, any but main, exec and those of flags. 0 or
- * -ENOMEM.
+ * Reads the key @name of the operation, any but main, exec, sourcecode and those of
+ * flags. 0 or -ENOMEM.
  */
 int guild_reader_key(struct guild_reader *reader, const struct value *name,
 		     const struct value *value);

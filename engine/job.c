@@ -21,11 +21,15 @@ void job_done(struct job *job)
 	free(job->opref);
 	free(job->env_file);
 	free(job->source.root);
+	free(job->source.project);
+	free(job->source.prefix);
+	free(job->source.dest);
 	free(job->source.also);
 	free(job->config.path);
 	free(job->config.text);
 	free(job->config.source);
 	free(job->config.uri);
+	source_rules_done(&job->source.rules);
 	strv_free(job->argv);
 	strv_free(job->envp);
 	*job = JOB_INIT;
@@ -214,24 +218,48 @@ static json_t *config_to_json(const struct job *job)
 			 optional_to_json(job->config.uri));
 }
 
+static json_t *rules_to_json(const struct source_rules *rules)
+{
+	json_auto_t *array = json_array();
+
+	for (size_t i = 0; i < rules->n_items; i++) {
+		const struct source_rule *rule = &rules->items[i];
+		json_t *item = json_pack("{s:b, s:i, s:o}", "include", (int)rule->include,
+					 "type", (int)rule->type, "patterns",
+					 words_to_json(rule->patterns));
+
+		if (json_array_append_new(array, item) < 0)
+			return NULL;
+	}
+	return json_incref(array);
+}
+
+static json_t *source_to_json(const struct job *job)
+{
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:b}", "root",
+			 optional_to_json(job->source.root), "project",
+			 optional_to_json(job->source.project), "prefix",
+			 optional_to_json(job->source.prefix), "dest",
+			 optional_to_json(job->source.dest), "also",
+			 optional_to_json(job->source.also), "rules",
+			 rules_to_json(&job->source.rules), "python",
+			 (int)job->source.python, "no_digest", (int)job->source.no_digest,
+			 "vcs_commit", (int)job->source.vcs_commit);
+}
+
 int job_format(const struct job *job, struct strbuf *ret)
 {
 	json_auto_t *value = NULL;
 
 	value = json_pack(
-		"{s:i, s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o, s:b, "
-		"s:b}, s:o, s:I, "
-		"s:I}",
-		"kind", (int)job->kind, "id", optional_to_json(job->id), "new",
-		(int)job->is_new, "delete", (int)job->delete_on_success, "opref",
+		"{s:i, s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I}", "kind",
+		(int)job->kind, "id", optional_to_json(job->id), "new", (int)job->is_new,
+		"delete", (int)job->delete_on_success, "opref",
 		optional_to_json(job->opref), "attrs", attrs_to_json(job), "argv",
 		words_to_json(job->argv), "envp", words_to_json(job->envp), "env_file",
-		optional_to_json(job->env_file), "source", "root",
-		optional_to_json(job->source.root), "also",
-		optional_to_json(job->source.also), "python", (int)job->source.python,
-		"vcs_commit", (int)job->source.vcs_commit, "config", config_to_json(job),
-		"stop_timeout_us", (json_int_t)job->stop_timeout_us, "n_files",
-		(json_int_t)job->n_files);
+		optional_to_json(job->env_file), "source", source_to_json(job), "config",
+		config_to_json(job), "stop_timeout_us", (json_int_t)job->stop_timeout_us,
+		"n_files", (json_int_t)job->n_files);
 	return add_dump(value, ret);
 }
 
@@ -255,13 +283,59 @@ static int config_from_json(const json_t *config, struct job *job)
 	return r;
 }
 
+static int rule_from_json(const json_t *item, struct source_rules *rules)
+{
+	json_int_t type = json_integer_value(json_object_get(item, "type"));
+	_cleanup_(strv_freep) char **patterns = NULL;
+	int r;
+
+	if (type < 0 || type >= SOURCE_RULE_N_TYPES)
+		return -EBADMSG;
+	r = words_from_json(json_object_get(item, "patterns"), &patterns);
+	if (r < 0)
+		return r;
+	return source_rules_add(rules, json_is_true(json_object_get(item, "include")),
+				(enum source_rule_type)type, take_ptr(patterns));
+}
+
+static int rules_from_json(const json_t *array, struct source_rules *rules)
+{
+	int r = json_is_array(array) ? 0 : -EBADMSG;
+
+	for (size_t i = 0; r == 0 && i < json_array_size(array); i++)
+		r = rule_from_json(json_array_get(array, i), rules);
+	return r;
+}
+
+static int source_from_json(const json_t *source, struct job *job)
+{
+	const struct {
+		const char *name;
+		char **ret;
+	} texts[] = {
+		{ "root", &job->source.root },	   { "project", &job->source.project },
+		{ "prefix", &job->source.prefix }, { "dest", &job->source.dest },
+		{ "also", &job->source.also },
+	};
+	int r = json_is_object(source) ? 0 : -EBADMSG;
+
+	for (size_t i = 0; r == 0 && i < sizeof(texts) / sizeof(texts[0]); i++)
+		r = optional_from_json(json_object_get(source, texts[i].name),
+				       texts[i].ret);
+	job->source.python = json_is_true(json_object_get(source, "python"));
+	job->source.no_digest = json_is_true(json_object_get(source, "no_digest"));
+	job->source.vcs_commit = json_is_true(json_object_get(source, "vcs_commit"));
+	if (r == 0)
+		r = rules_from_json(json_object_get(source, "rules"), &job->source.rules);
+	return r;
+}
+
 static int parse_members(const json_t *value, struct job *job)
 {
-	const json_t *source = json_object_get(value, "source");
 	json_int_t kind = json_integer_value(json_object_get(value, "kind"));
 	int r;
 
-	if (!json_is_object(source) || kind < 0 || kind >= JOB_N_KINDS)
+	if (kind < 0 || kind >= JOB_N_KINDS)
 		return -EBADMSG;
 	job->kind = (enum job_kind)kind;
 	job->is_new = json_is_true(json_object_get(value, "new"));
@@ -269,8 +343,6 @@ static int parse_members(const json_t *value, struct job *job)
 	job->stop_timeout_us =
 		json_integer_value(json_object_get(value, "stop_timeout_us"));
 	job->n_files = (uint64_t)json_integer_value(json_object_get(value, "n_files"));
-	job->source.python = json_is_true(json_object_get(source, "python"));
-	job->source.vcs_commit = json_is_true(json_object_get(source, "vcs_commit"));
 
 	r = optional_from_json(json_object_get(value, "id"), &job->id);
 	if (r == 0)
@@ -279,11 +351,7 @@ static int parse_members(const json_t *value, struct job *job)
 		r = optional_from_json(json_object_get(value, "env_file"),
 				       &job->env_file);
 	if (r == 0)
-		r = optional_from_json(json_object_get(source, "root"),
-				       &job->source.root);
-	if (r == 0)
-		r = optional_from_json(json_object_get(source, "also"),
-				       &job->source.also);
+		r = source_from_json(json_object_get(value, "source"), job);
 	if (r == 0)
 		r = config_from_json(json_object_get(value, "config"), job);
 	if (r == 0)
@@ -301,6 +369,17 @@ static bool is_file_name(const char *name)
 	       strcmp(name, "..") != 0;
 }
 
+/* Leads it, part by part, to a place below? */
+static bool is_below(const char *path)
+{
+	struct str rest = str_from(path), part;
+
+	while (str_split(&rest, '/', &part))
+		if (part.len == 0 || str_is(part, "..") || str_is(part, "."))
+			return false;
+	return *path != '\0';
+}
+
 /* A path that stays where it begins, and is whole. */
 static bool is_config_sound(const struct job *job)
 {
@@ -308,21 +387,19 @@ static bool is_config_sound(const struct job *job)
 
 	if (!job->config.path)
 		return true;
-	if (!*job->config.path || !job->config.text ||
+	if (!job->config.text || !is_below(job->config.path) ||
 	    !job->config.source != !job->config.uri)
 		return false;
-	while (str_split(&rest, '/', &place)) {
-		if (place.len == 0 || str_is(place, ".") || str_is(place, "..") ||
-		    str_is(place, ".guild"))
+	while (str_split(&rest, '/', &place))
+		if (str_is(place, ".guild"))
 			return false;
-	}
 	return true;
 }
 
 /* What names files of the home must not lead out of it. */
 static bool is_sound(const struct job *job)
 {
-	if (!is_config_sound(job))
+	if (!is_config_sound(job) || (job->source.dest && !is_below(job->source.dest)))
 		return false;
 	for (size_t i = 0; i < job->n_attrs; i++)
 		if (!is_file_name(job->attrs[i].name))

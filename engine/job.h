@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "engine/cleanup.h"
+#include "engine/source-rule.h"
 #include "engine/strbuf.h"
 
 /*
@@ -72,15 +73,22 @@ struct job {
 	char *env_file;
 
 	/*
-	 * Source code to copy into the run before it starts, by Guild's default rules
-	 * (engine/sourcecode.h); root NULL: none. Then the supervisor also writes the
-	 * attributes sourcecode_digest and vcs_commit, and .guild/manifest.
+	 * Source code to copy into the run before it starts (engine/sourcecode.h); root
+	 * NULL: none. Then the supervisor also writes the attributes sourcecode_digest
+	 * and vcs_commit, and .guild/manifest.
 	 */
 	struct {
-		char *root; /* absolute path of the project */
+		char *root;    /* absolute path of the directory that it comes from */
+		char *project; /* that of the project, which has the commit; NULL: root */
+		char *prefix;  /* root as seen from the project, with a '/' at its end;
+				  NULL: they are one */
+		char *dest;    /* a path below the run, with a '/' at its end; NULL: the
+				  run's directory itself */
 		char *also; /* a file below root that is copied whatever the rules say; or
 			       NULL */
+		struct source_rules rules; /* after Guild's default ones */
 		bool python; /* leave out build products and virtual environments too */
+		bool no_digest;	 /* record none */
 		bool vcs_commit; /* record the commit, when root is in a git work tree */
 	} source;
 

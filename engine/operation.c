@@ -52,6 +52,7 @@ void operation_unref(struct operation *operation)
 	value_done(&operation->tags);
 	value_done(&operation->run_attrs);
 	value_done(&operation->env_secrets);
+	value_done(&operation->source);
 	free(operation);
 }
 
@@ -105,6 +106,24 @@ int operation_add_flag(struct operation *operation, struct str name,
 	if (!flag_def.name || (description.len > 0 && !flag_def.description))
 		return -ENOMEM;
 	return operation_add_flag_def(operation, &flag_def);
+}
+
+static struct str source_path(const struct operation *operation, const char *key)
+{
+	const struct value *source = value_get(&operation->attr, "sourcecode");
+	struct str path = value_str(value_get(source, key));
+
+	return str_is(path, ".") ? str_from(NULL) : path;
+}
+
+struct str operation_source_root(const struct operation *operation)
+{
+	return source_path(operation, "root");
+}
+
+struct str operation_source_dest(const struct operation *operation)
+{
+	return source_path(operation, "dest");
 }
 
 int operation_defaults(const struct operation *operation, struct flags *ret)
@@ -321,6 +340,8 @@ int operation_of_run(const struct run *run, struct operation **ret,
 		r = add_run_flags(run, operation, ret_why);
 	if (r == 0 &&
 	    run_attr(run, OPERATION_ENV_SECRETS, &operation->env_secrets) == -ENOMEM)
+		r = -ENOMEM;
+	if (r == 0 && run_attr(run, OPERATION_SOURCE, &operation->source) == -ENOMEM)
 		r = -ENOMEM;
 	if (r < 0)
 		return r;

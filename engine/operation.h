@@ -22,6 +22,9 @@
 /* And the one for the names of its `env-secrets`. */
 #define OPERATION_ENV_SECRETS "env_secrets"
 
+/* And the one for the rules of its `sourcecode`, for --force-sourcecode. */
+#define OPERATION_SOURCE "sourcecode_rules"
+
 struct operation {
 	size_t n_refs;
 	char *name;	   /* as the mount shows it: OP or MODEL:OP, or a script's path */
@@ -48,6 +51,12 @@ struct operation {
 	struct value tags; /* a list of texts: what new runs are tagged with; or null */
 	struct value run_attrs;	  /* a map that a new run records; or null */
 	struct value env_secrets; /* a list of names that are never stored; or null */
+	/*
+	 * The rules of `sourcecode` of guild.yml: null, or a map of `select`, a list with
+	 * a map for each rule (include or exclude, and a list of patterns, or a map of
+	 * dir, text or binary and that list), and `digest`, which is there when it is no.
+	 */
+	struct value source;
 };
 
 /* A new operation of nothing; NULL for no memory. */
@@ -66,6 +75,13 @@ int operation_add_flag_def(struct operation *operation, struct flag_def *flag_de
 /* The definition of the flag that is called @name, or has it as alias; NULL for none. */
 const struct flag_def *operation_find_flag(const struct operation *operation,
 					   const char *name);
+
+/*
+ * Where its source code comes from, seen from the project, and where a run has it, seen
+ * from the run's directory; empty for these directories themselves.
+ */
+struct str operation_source_root(const struct operation *operation);
+struct str operation_source_dest(const struct operation *operation);
 
 /* The flags that have a default, with it. 0 or -ENOMEM. */
 int operation_defaults(const struct operation *operation, struct flags *ret);

@@ -11,6 +11,7 @@
 
 #include "engine/env-file.h"
 #include "engine/label.h"
+#include "engine/prepare-source.h"
 #include "engine/value-text.h"
 #include "engine/yaml.h"
 
@@ -175,6 +176,13 @@ static int add_env_secrets(struct job *job, const struct operation *operation)
 {
 	return operation->env_secrets.type == VALUE_LIST
 		       ? add_value(job, OPERATION_ENV_SECRETS, &operation->env_secrets)
+		       : 0;
+}
+
+static int add_source_rules(struct job *job, const struct operation *operation)
+{
+	return operation->source.type == VALUE_MAP
+		       ? add_value(job, OPERATION_SOURCE, &operation->source)
 		       : 0;
 }
 
@@ -461,16 +469,10 @@ static int fill_process(const struct preparation *preparation, struct job *job)
 	if (!job->id || !job->opref)
 		return -ENOMEM;
 	if (preparation->project) {
-		job->source.root = strdup(preparation->project);
-		job->source.python = preparation->operation->is_python;
 		job->source.vcs_commit = strcmp(own_env("NO_VCS_COMMIT"), "1") != 0;
-		if (!job->source.root)
-			return -ENOMEM;
-		if (preparation->operation->program) {
-			job->source.also = strdup(preparation->operation->program);
-			if (!job->source.also)
-				return -ENOMEM;
-		}
+		r = prepare_source(preparation->operation, preparation->project, job);
+		if (r < 0)
+			return r;
 	}
 	r = fill_env_file(preparation, job);
 	if (r == 0)
@@ -510,6 +512,8 @@ int prepare_new(const struct preparation *preparation, struct job *ret)
 		r = add_flag_defs(&job, operation);
 	if (r == 0)
 		r = add_env_secrets(&job, operation);
+	if (r == 0)
+		r = add_source_rules(&job, operation);
 	if (r == 0)
 		r = add_host(&job);
 	if (r == 0)

@@ -148,11 +148,20 @@ static int add_source_attrs(struct record *record)
 {
 	_cleanup_(strbuf_done) struct strbuf digest = STRBUF_INIT;
 	_cleanup_(strbuf_done) struct strbuf commit = STRBUF_INIT;
-	int r;
+	_cleanup_(strbuf_done) struct strbuf warnings = STRBUF_INIT;
+	int r = 0;
 
-	r = sourcecode_add_digest(&record->source, &digest);
+	if (!record->job->source.no_digest) {
+		r = sourcecode_add_digest(&record->source, &digest);
+		if (r == 0)
+			r = job_add_attr(record->job, "sourcecode_digest",
+					 strbuf_str(&digest));
+	}
 	if (r == 0)
-		r = job_add_attr(record->job, "sourcecode_digest", strbuf_str(&digest));
+		r = sourcecode_add_warnings(&record->source, &warnings);
+	if (r == 0 && warnings.len > 0)
+		r = job_add_attr(record->job, "sourcecode_warnings",
+				 strbuf_str(&warnings));
 	if (r < 0)
 		return r;
 	r = sourcecode_add_commit(record->job, &commit);
@@ -273,7 +282,7 @@ static int write_manifest(struct record *record, struct durable *durable)
 
 	if (!record->job->is_new && !record->job->source.root && !record->job->config.uri)
 		return 0;
-	r = sourcecode_add_manifest(&record->source, &text);
+	r = sourcecode_add_manifest(record->job, &record->source, &text);
 	if (r == 0 && !record->job->is_new)
 		r = add_other_lines(record, &text);
 	if (r == 0 && record->job->config.uri)

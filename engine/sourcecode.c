@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <md5.h>
 #include <sha1.h>
 #include <stdbool.h>
@@ -16,16 +17,25 @@
 #include "engine/file.h"
 #include "engine/git.h"
 #include "engine/source-select.h"
+#include "engine/strv.h"
 
 #define DEFAULT_MAX_SIZE  (1 << 20)
 #define DEFAULT_MAX_FILES 100
 #define COPY_STEP	  65536
+
+/* A project may have any number of files that are too big. */
+#define MAX_WARNINGS 100
+
+#define ADVICE                                                                           \
+	"To control which files are copied, define 'sourcecode' for the operation in a"  \
+	" Guild file."
 
 void sourcecode_done(struct sourcecode *source)
 {
 	for (size_t i = 0; i < source->n_files; i++)
 		free(source->files[i].path);
 	free(source->files);
+	strv_free(source->warnings);
 	*source = SOURCECODE_INIT;
 }
 
@@ -52,24 +62,81 @@ void sourcecode_drop(struct sourcecode *source, const char *path)
 		(source->n_files - i) * sizeof(*source->files));
 }
 
-/* A source_select_fn. */
-static int add(void *userdata, struct str path)
+/* The part of a job's path in the run that the path from its root follows. */
+static size_t dest_len(const struct job *job)
 {
-	struct sourcecode *source = userdata;
-	struct source_file *files;
-	char *copy;
+	return job->source.dest ? strlen(job->source.dest) : 0;
+}
 
+static int add(const struct job *job, struct sourcecode *source, struct str path)
+{
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+	struct source_file *files;
+
+	if (job->source.dest)
+		strbuf_adds(&text, job->source.dest);
+	strbuf_addstr(&text, path);
 	/* .guild is the run's own there; a file of that name can't be. */
-	if (str_is(path, ".guild"))
+	if (str_is(strbuf_str(&text), ".guild"))
 		return 0;
 	files = reallocarray(source->files, source->n_files + 1, sizeof(*files));
 	if (!files)
 		return -ENOMEM;
 	source->files = files;
-	copy = str_dup(path);
-	if (!copy)
+	files[source->n_files] = (struct source_file){ .path = strbuf_take(&text) };
+	if (!files[source->n_files].path)
 		return -ENOMEM;
-	files[source->n_files++] = (struct source_file){ .path = copy };
+	source->n_files++;
+	return 0;
+}
+
+/* What is looked for, and how far that is. */
+struct search {
+	const struct job *job;
+	size_t max_files;
+	bool told_of_many;
+	struct sourcecode *source;
+};
+
+static int warn_of_size(struct search *search, struct str path)
+{
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+
+	if (strv_length(search->source->warnings) >= MAX_WARNINGS)
+		return 0;
+	strbuf_adds(&text, "Skipping source code file ");
+	strbuf_addstr(&text, path);
+	strbuf_adds(&text, " because it's too big. " ADVICE);
+	return strv_take(&search->source->warnings, strbuf_take(&text));
+}
+
+static int warn_of_number(struct search *search)
+{
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+
+	if (search->told_of_many)
+		return 0;
+	search->told_of_many = true;
+	strbuf_addf(&text,
+		    "Found more than %zu source code files but will only copy %zu as a"
+		    " safety measure. " ADVICE,
+		    search->max_files, search->max_files);
+	return strv_take(&search->source->warnings, strbuf_take(&text));
+}
+
+/* A source_select_fn. */
+static int on_file(void *userdata, enum source_verdict verdict, struct str path)
+{
+	struct search *search = userdata;
+
+	switch (verdict) {
+	case SOURCE_TAKEN:
+		return add(search->job, search->source, path);
+	case SOURCE_TOO_BIG:
+		return warn_of_size(search, path);
+	case SOURCE_TOO_MANY:
+		return warn_of_number(search);
+	}
 	return 0;
 }
 
@@ -120,30 +187,38 @@ static long long limit(const struct job *job, const char *name, long long otherw
 static int select_files(const struct job *job, int root_fd, int home_fd,
 			struct sourcecode *ret)
 {
-	struct source_rules rules = {
+	_cleanup_(source_ignored_done) struct source_ignored ignored =
+		SOURCE_IGNORED_INIT;
+	_cleanup_(source_rules_done) struct source_rules rules = SOURCE_RULES_INIT;
+	struct search search = {
+		.job = job,
+		.max_files = (size_t)limit(job, "MAX_DEFAULT_SOURCECODE_COUNT",
+					   DEFAULT_MAX_FILES),
+		.source = ret,
+	};
+	struct source_selection selection = {
+		.rules = &rules,
 		.python = job->source.python,
 		.max_size =
 			limit(job, "MAX_DEFAULT_SOURCECODE_FILE_SIZE", DEFAULT_MAX_SIZE),
-		.max_files = (size_t)limit(job, "MAX_DEFAULT_SOURCECODE_COUNT",
-					   DEFAULT_MAX_FILES),
+		.max_files = search.max_files,
 	};
 	struct stat home;
 	int r;
 
 	if (fstat(home_fd, &home) < 0)
 		return -errno;
-	rules.home_dev = home.st_dev;
-	rules.home_ino = home.st_ino;
-	if (git_has_repository(job->source.root)) {
-		struct source_rules git_rules = rules;
-
-		git_rules.is_git = true;
-		git_rules.max_files = SIZE_MAX;
-		r = source_select_git(job, &git_rules, root_fd, add, ret);
-		if (r != -ENOENT)
-			return r;
-	}
-	return source_select_walk(&rules, root_fd, add, ret);
+	selection.home_dev = home.st_dev;
+	selection.home_ino = home.st_ino;
+	r = source_rules_resolve(&job->source.rules, root_fd, &rules);
+	if (r < 0)
+		return r;
+	r = source_ignored_read(job, root_fd, &ignored);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (r == 0)
+		selection.ignored = &ignored;
+	return source_select(&selection, root_fd, on_file, &search);
 }
 
 int sourcecode_select(const struct job *job, int home_fd, struct sourcecode *ret,
@@ -160,7 +235,7 @@ int sourcecode_select(const struct job *job, int home_fd, struct sourcecode *ret
 	/* The program itself, which may be no text, or the 101st file. */
 	if (r == 0 && job->source.also &&
 	    faccessat(root_fd, job->source.also, F_OK, 0) == 0)
-		r = add(ret, str_from(job->source.also));
+		r = add(job, ret, str_from(job->source.also));
 	if (r < 0) {
 		strbuf_addf(ret_why, "cannot read the project %s: %s", job->source.root,
 			    strerror(-r));
@@ -207,8 +282,9 @@ static int create_copy(int dest_fd, const char *path, mode_t mode)
 	return take_fd(&fd);
 }
 
-/* -ENOENT when the file is gone. */
-static int copy_file(struct source_file *file, int root_fd, int dest_fd, MD5_CTX *md5)
+/* @from is its path from the root. -ENOENT when the file is gone. */
+static int copy_file(struct source_file *file, int root_fd, const char *from, int dest_fd,
+		     MD5_CTX *md5)
 {
 	_cleanup_close_ int from_fd = -1;
 	_cleanup_close_ int to_fd = -1;
@@ -216,8 +292,7 @@ static int copy_file(struct source_file *file, int root_fd, int dest_fd, MD5_CTX
 	SHA1_CTX sha1;
 	int r;
 
-	from_fd =
-		openat(root_fd, file->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	from_fd = openat(root_fd, from, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (from_fd < 0 || fstat(from_fd, &st) < 0)
 		return -errno;
 	if (!S_ISREG(st.st_mode))
@@ -254,7 +329,8 @@ int sourcecode_copy(const struct job *job, struct sourcecode *source, int dest_f
 		struct source_file file = source->files[i];
 
 		if (r == 0)
-			r = copy_file(&file, root_fd, dest_fd, &md5);
+			r = copy_file(&file, root_fd, file.path + dest_len(job), dest_fd,
+				      &md5);
 		if (r == 0) {
 			source->files[source->n_files++] = file;
 			continue;
@@ -313,15 +389,21 @@ int sourcecode_sync(const struct sourcecode *source, int dest_fd)
 	return 0;
 }
 
-int sourcecode_add_manifest(const struct sourcecode *source, struct strbuf *ret)
+int sourcecode_add_manifest(const struct job *job, const struct sourcecode *source,
+			    struct strbuf *ret)
 {
-	for (size_t i = 0; i < source->n_files; i++) {
-		struct str path = str_from(source->files[i].path);
+	const char *prefix = job->source.prefix ? job->source.prefix : "";
 
+	for (size_t i = 0; i < source->n_files; i++) {
+		_cleanup_(strbuf_done) struct strbuf from = STRBUF_INIT;
+		const char *path = source->files[i].path;
+
+		if (strbuf_addf(&from, "%s%s", prefix, path + dest_len(job)) < 0)
+			return -ENOMEM;
 		strbuf_adds(ret, "s ");
-		strbuf_add_shell(ret, path);
+		strbuf_add_shell(ret, str_from(path));
 		strbuf_addf(ret, " %s ", source->files[i].sha1);
-		strbuf_add_shell(ret, path);
+		strbuf_add_shell(ret, strbuf_str(&from));
 		strbuf_addc(ret, '\n');
 	}
 	return strbuf_error(ret);
@@ -337,15 +419,31 @@ int sourcecode_add_digest(const struct sourcecode *source, struct strbuf *ret)
 	return strbuf_addf(ret, "%s\n", source->digest);
 }
 
+/* A text in double quotes is one in YAML as in JSON. */
+int sourcecode_add_warnings(const struct sourcecode *source, struct strbuf *ret)
+{
+	for (char **warning = source->warnings; warning && *warning; warning++) {
+		json_auto_t *text = json_string(*warning);
+		_cleanup_free_ char *line =
+			text ? json_dumps(text, JSON_ENCODE_ANY) : NULL;
+
+		/* A path that is no UTF-8 can't stand in YAML. */
+		if (line)
+			strbuf_addf(ret, "- %s\n", line);
+	}
+	return strbuf_error(ret);
+}
+
 int sourcecode_add_commit(const struct job *job, struct strbuf *ret)
 {
+	const char *dir = job->source.project ? job->source.project : job->source.root;
 	_cleanup_(strbuf_done) struct strbuf commit = STRBUF_INIT;
 	int r;
 
 	if (!job->source.vcs_commit || is_one(job, "NO_VCS_COMMIT") ||
-	    !git_has_repository(job->source.root))
+	    !git_has_repository(dir))
 		return -ENOENT;
-	r = git_commit(job, &commit);
+	r = git_commit(job, dir, &commit);
 	if (r < 0)
 		return r;
 	return strbuf_addf(ret, "git:%s\n", strbuf_cstr(&commit));

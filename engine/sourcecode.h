@@ -1,13 +1,14 @@
 /*
- * The source code of a project: which files are its source by Guild's default rules,
- * and their copy in a run. (Sections 1.10 to 1.12 of guild-behaviour.md.)
+ * The source code of a project: which files are its source by Guild's rules, and their
+ * copy in a run. (Sections 1.10 to 1.12 of guild-behaviour.md.)
  *
- * Outside git these are the text files of at most 1 MiB, 100 of them, without hidden
- * directories and those that hold .guild-nocopy; for Python (job.source.python) also
- * without build products and virtual environments. In a git work tree they are the
- * files that git does not ignore. The job's environment may say NO_SOURCECODE,
- * MAX_DEFAULT_SOURCECODE_FILE_SIZE, MAX_DEFAULT_SOURCECODE_COUNT and NO_VCS_COMMIT; git
- * is run with it.
+ * By the default rules, these are outside git the text files of at most 1 MiB, 100 of
+ * them, without hidden directories and those that hold .guild-nocopy; for Python
+ * (job.source.python) also without build products and virtual environments. In a git work
+ * tree they are the files that git does not ignore. The rules of the job (from
+ * `sourcecode` of guild.yml) come after these. The job's environment may say
+ * NO_SOURCECODE, MAX_DEFAULT_SOURCECODE_FILE_SIZE, MAX_DEFAULT_SOURCECODE_COUNT and
+ * NO_VCS_COMMIT; git is run with it.
  */
 #pragma once
 
@@ -18,7 +19,7 @@
 #include "engine/strbuf.h"
 
 struct source_file {
-	char *path; /* relative to the root, and to the copy */
+	char *path; /* in the run; after the job's dest, the path from its root */
 	char sha1[41];
 };
 
@@ -26,6 +27,7 @@ struct sourcecode {
 	struct source_file *files; /* in the byte order of their paths */
 	size_t n_files;
 	char digest[33]; /* md5 of all paths and contents; empty without files */
+	char **warnings; /* what Guild warns of: files left out for a limit alone */
 };
 
 #define SOURCECODE_INIT ((struct sourcecode){ 0 })
@@ -56,13 +58,18 @@ int sourcecode_copy(const struct job *job, struct sourcecode *source, int dest_f
 int sourcecode_sync(const struct sourcecode *source, int dest_fd);
 
 /* Appends the lines of .guild/manifest: s PATH SHA1 PROJECT_PATH. */
-int sourcecode_add_manifest(const struct sourcecode *source, struct strbuf *ret);
+int sourcecode_add_manifest(const struct job *job, const struct sourcecode *source,
+			    struct strbuf *ret);
 
 /* Appends the attribute sourcecode_digest, as YAML. */
 int sourcecode_add_digest(const struct sourcecode *source, struct strbuf *ret);
 
+/* And sourcecode_warnings: a list of texts. */
+int sourcecode_add_warnings(const struct sourcecode *source, struct strbuf *ret);
+
 /*
- * Appends the attribute vcs_commit, as YAML: the last commit that touched the root, and
+ * Appends the attribute vcs_commit, as YAML: the last commit that touched the project,
+ * and
  * "*" when the work tree has changes. -ENOENT when there is none, or none is wanted.
  */
 int sourcecode_add_commit(const struct job *job, struct strbuf *ret);

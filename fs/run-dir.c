@@ -411,6 +411,20 @@ static int add_source(const struct run *run, const char *attr, const char *name,
 	return strbuf_addf(ret_text, "%s=%s\n", name, strbuf_cstr(&text));
 }
 
+/* What was left out of the source code, and why: Guild would have warned of it. */
+static int add_source_warnings(const struct run *run, struct strbuf *ret_text)
+{
+	_cleanup_(value_done) struct value list = VALUE_INIT;
+	int r = run_attr(run, "sourcecode_warnings", &list);
+
+	if (r < 0 || list.type != VALUE_LIST)
+		return r == -ENOMEM ? r : 0;
+	for (size_t i = 0; i < list.list.n_items; i++)
+		strbuf_addf(ret_text, "warning=%s\n",
+			    value_str(&list.list.items[i]).data);
+	return strbuf_error(ret_text);
+}
+
 static int source_read(const struct node *node, struct strbuf *ret_text)
 {
 	_cleanup_(run_freep) struct run *run = NULL;
@@ -418,7 +432,9 @@ static int source_read(const struct node *node, struct strbuf *ret_text)
 
 	if (r == 0)
 		r = add_source(run, "vcs_commit", "commit", ret_text);
-	return r < 0 ? r : add_source(run, "sourcecode_digest", "digest", ret_text);
+	if (r == 0)
+		r = add_source(run, "sourcecode_digest", "digest", ret_text);
+	return r < 0 ? r : add_source_warnings(run, ret_text);
 }
 
 static int attr_read(const struct node *node, struct strbuf *ret_text)

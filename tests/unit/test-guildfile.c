@@ -396,6 +396,101 @@ Test(guildfile, an_operation_is_recorded_as_guild_does_it)
 	expect_document(&operation->attr, strbuf_cstr(&expected), "train");
 }
 
+Test(guildfile, source_code_has_many_forms)
+{
+	static const struct {
+		const char *model, *own, *source, *attr;
+	} rows[] = {
+		{ "~", "~", "null", "{dest: .}" },
+		{ "~", "no", "{select: [{exclude: ['*']}]}", "{dest: .}" },
+		{ "~", "[]", "{select: [{exclude: ['*']}]}", "{dest: .}" },
+		{ "~", "{select: no}", "{select: [{exclude: ['*']}]}", "{dest: .}" },
+		{ "~", "{}", "null", "{dest: .}" },
+		{ "~", "a", "{select: [{exclude: ['*']}, {include: [a]}]}", "{dest: .}" },
+		{ "~", "[a, b]",
+		  "{select: [{exclude: ['*']}, {include: [a]}, {include: [b]}]}",
+		  "{dest: .}" },
+		{ "~", "[a, exclude: b]", "{select: [{include: [a]}, {exclude: [b]}]}",
+		  "{dest: .}" },
+		{ "~", "[{exclude: a, include: b}]", NULL, NULL },
+		{ "~", "[{exclude: [a, b]}, {include: {text: c}}, {include: '[d, e]'}]",
+		  "{select: [{exclude: [a, b]}, {include: {text: [c]}},"
+		  " {include: [d, e]}]}",
+		  "{dest: .}" },
+		{ "~", "{select: [{exclude: {dir: [a]}}], root: r, dest: d}",
+		  "{select: [{exclude: {dir: [a]}}]}", "{dest: d, root: r}" },
+		{ "~", "{digest: no}", "{digest: no}", "{dest: .}" },
+		{ "{digest: no, root: r, dest: d}", "{digest: yes, root: s}", "null",
+		  "{dest: d, root: s}" },
+		{ "{digest: no}", "[include: a]",
+		  "{digest: no, select: [{include: [a]}]}", "{dest: .}" },
+		{ "[exclude: a]", "[include: b]",
+		  "{select: [{exclude: [a]}, {include: [b]}]}", "{dest: .}" },
+		{ "no", "~", "{select: [{exclude: ['*']}]}", "{dest: .}" },
+		{ "no", "[include: a]", "{select: [{include: [a]}]}", "{dest: .}" },
+		{ "[a]", "no", "{select: [{exclude: ['*']}]}", "{dest: .}" },
+		/* What can't be. */
+		{ "~", "yes", NULL, NULL },
+		{ "~", "12", NULL, NULL },
+		{ "~", "[12]", NULL, NULL },
+		{ "~", "[{files: a}]", NULL, NULL },
+		{ "~", "[include: {file: a}]", NULL, NULL },
+		{ "~", "[include: {dir: a, text: b}]", NULL, NULL },
+		{ "~", "[include: [12]]", NULL, NULL },
+		{ "~", "[include: ]", NULL, NULL },
+		{ "~", "{select: {a: b}}", NULL, NULL },
+		{ "~", "{root: [a]}", NULL, NULL },
+		{ "~", "{dest: /a}", NULL, NULL },
+		{ "~", "{dest: .guild}", NULL, NULL },
+		{ "~", "{digest: maybe}", NULL, NULL },
+		{ "yes", "~", NULL, NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		_cleanup_(guildfile_freep) struct guildfile *guildfile = NULL;
+		_cleanup_(operation_unrefp) struct operation *operation = NULL;
+		_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+		_cleanup_(value_done) struct value source = VALUE_INIT;
+		_cleanup_(value_done) struct value attr = VALUE_INIT;
+
+		strbuf_addf(&text,
+			    "- model: m\n  sourcecode: %s\n  operations:\n"
+			    "    a: {exec: x, sourcecode: %s}\n",
+			    rows[i].model, rows[i].own);
+		guildfile = load_text(strbuf_cstr(&text));
+		operation = read_op(guildfile, "m:a", NULL);
+		if (!rows[i].source) {
+			cr_assert_not_null(operation->problem, "%s", rows[i].own);
+			cr_expect(strstr(operation->problem, "sourcecode"), "%s",
+				  operation->problem);
+			continue;
+		}
+		cr_expect_null(operation->problem, "%s", operation->problem);
+		value_of(rows[i].source, &source);
+		value_of(rows[i].attr, &attr);
+		cr_expect(value_equal(&operation->source, &source), "%s", rows[i].own);
+		cr_expect(value_equal(value_get(&operation->attr, "sourcecode"), &attr),
+			  "%s", rows[i].own);
+	}
+}
+
+Test(guildfile, a_main_is_looked_for_in_the_root_of_the_source)
+{
+	_cleanup_(guildfile_freep) struct guildfile *guildfile =
+		load_text("a: {main: x.y, sourcecode: {root: src}}\n"
+			  "b: {main: x, sourcecode: {dest: lib}}\n");
+	_cleanup_(operation_unrefp) struct operation *a =
+		read_op(guildfile, "a", "/src/x/y.py");
+	_cleanup_(operation_unrefp) struct operation *b =
+		read_op(guildfile, "b", "/x.py");
+
+	cr_expect(value_is_string(
+		value_get(value_get(value_get(&b->attr, "op-cmd"), "cmd-env"),
+			  "PYTHONPATH"),
+		"lib"));
+	cr_expect_null(a->problem);
+}
+
 Test(guildfile, a_destination_that_is_said_is_not_asked_for)
 {
 	_cleanup_(guildfile_freep) struct guildfile *guildfile =

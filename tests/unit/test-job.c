@@ -4,6 +4,8 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 
+#include "engine/strv.h"
+
 TestSuite(job);
 
 static char *no_words[] = { NULL };
@@ -28,6 +30,7 @@ Test(job, all_of_a_job_comes_through)
 {
 	_cleanup_(job_done) struct job job = JOB_INIT;
 	_cleanup_(job_done) struct job copy = JOB_INIT;
+	char **patterns = NULL;
 
 	job.kind = JOB_STAGE;
 	job.id = strdup("0123");
@@ -46,6 +49,12 @@ Test(job, all_of_a_job_comes_through)
 	job.config.source = strdup("c/f.yml.in");
 	job.config.uri = strdup("config:c/f.yml.in");
 	job.delete_on_success = true;
+	job.source.dest = strdup("code/");
+	job.source.no_digest = true;
+	cr_assert_eq(strv_append(&patterns, STR("*.p\xff")), 0);
+	cr_assert_eq(source_rules_add(&job.source.rules, true, SOURCE_RULE_BINARY,
+				      patterns),
+		     0);
 	job.stop_timeout_us = 30000000000;
 	cr_assert_eq(job_add_attr(&job, "flags", STR("x: 1\n")), 0);
 	cr_assert_eq(job_add_attr(&job, "label", STR("a\tb\n")), 0);
@@ -68,6 +77,14 @@ Test(job, all_of_a_job_comes_through)
 	cr_expect_str_eq(copy.config.source, "c/f.yml.in");
 	cr_expect_str_eq(copy.config.uri, "config:c/f.yml.in");
 	cr_expect(copy.delete_on_success);
+	cr_expect_str_eq(copy.source.dest, "code/");
+	cr_expect_null(copy.source.prefix);
+	cr_expect(copy.source.no_digest);
+	cr_assert_eq(copy.source.rules.n_items, 1);
+	cr_expect(copy.source.rules.items[0].include);
+	cr_expect_eq(copy.source.rules.items[0].type, SOURCE_RULE_BINARY);
+	cr_expect_str_eq(copy.source.rules.items[0].patterns[0], "*.p\xff");
+	cr_expect_null(copy.source.rules.items[0].patterns[1]);
 	cr_expect_eq(copy.stop_timeout_us, 30000000000);
 	cr_assert_eq(copy.n_attrs, 2);
 	cr_expect_str_eq(copy.attrs[1].name, "label");
@@ -155,9 +172,23 @@ static void expect_no_job(const char *text)
 	cr_expect_null(job.id, "%s", text);
 }
 
-#define REST                                                                             \
-	"\"new\":false,\"opref\":null,\"envp\":[],\"source\":{\"root\":null},"           \
-	"\"stop_timeout_us\":0"
+#define REST_WITH_DEST(dest)                                                             \
+	"\"new\":false,\"opref\":null,\"envp\":[],\"source\":{\"root\":null,"            \
+	"\"project\":null,\"prefix\":null,\"dest\":" dest                                \
+	",\"also\":null,\"rules\":[]},\"stop_timeout_us\":0,\"env_file\":null,"          \
+	"\"config\":{"                                                                   \
+	"\"path\":null,\"text\":null,\"source\":null,\"uri\":null}"
+#define REST REST_WITH_DEST("null")
+
+Test(job, the_least_of_a_job_is_one)
+{
+	_cleanup_(job_done) struct job job = JOB_INIT;
+
+	cr_expect_eq(
+		job_parse(STR("{\"id\":\"x\",\"argv\":[\"a\"],\"attrs\":[]," REST "}"),
+			  &job),
+		0);
+}
 
 Test(job, what_is_no_job_is_refused)
 {
@@ -179,6 +210,10 @@ Test(job, nothing_leads_out_of_the_home)
 	expect_no_job("{\"id\":\"\",\"argv\":[\"a\"],\"attrs\":[]," REST "}");
 	expect_no_job("{\"id\":\"x\",\"argv\":[\"a\"],\"attrs\":[[\"../x\",\"\"]]," REST
 		      "}");
+	expect_no_job("{\"id\":\"x\",\"argv\":[\"a\"],\"attrs\":[]," REST_WITH_DEST(
+		"\"../x\"") "}");
+	expect_no_job("{\"id\":\"x\",\"argv\":[\"a\"],\"attrs\":[]," REST_WITH_DEST(
+		"\"/x\"") "}");
 }
 
 Test(job, an_answer_comes_through)

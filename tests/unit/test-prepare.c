@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "engine/prepare-source.h"
 #include "expect.h"
 #include "scratch.h"
 
@@ -165,6 +166,77 @@ Test(prepare, a_new_run_s_job_says_what_to_start)
 	cr_expect(job.source.python);
 	cr_expect(job.source.vcs_commit);
 	cr_expect_eq(job.stop_timeout_us, 5);
+}
+
+/* The rules in the words of guild.yml: +TYPE:PATTERN, with a blank after each. */
+static void expect_rules(const struct job *job, const char *expected)
+{
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+
+	for (size_t i = 0; i < job->source.rules.n_items; i++) {
+		const struct source_rule *rule = &job->source.rules.items[i];
+		const char *type = source_rule_type_name(rule->type);
+
+		strbuf_addf(&text, "%c%s:", rule->include ? '+' : '-', type ? type : "");
+		for (char **pattern = rule->patterns; pattern && *pattern; pattern++)
+			strbuf_addf(&text, "%s ", *pattern);
+	}
+	cr_expect_str_eq(strbuf_cstr(&text), expected);
+}
+
+Test(prepare, the_source_is_what_the_operation_says)
+{
+	static const struct {
+		const char *attr, *root, *prefix, *dest;
+	} rows[] = {
+		{ "{}", "/p", NULL, NULL },
+		{ "{sourcecode: {dest: .}}", "/p", NULL, NULL },
+		{ "{sourcecode: {dest: ./a//b, root: src/}}", "/p/src/", "src/", "a/b/" },
+		{ "{sourcecode: {root: ../x/./y/../z}}", "/p/../x/./y/../z", "../x/z/",
+		  NULL },
+		{ "{sourcecode: {root: /else/where}}", "/else/where", "/else/where/",
+		  NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		_cleanup_(operation_unrefp) struct operation *operation = operation_new();
+		_cleanup_(job_done) struct job job = JOB_INIT;
+
+		value_of(rows[i].attr, &operation->attr);
+		cr_assert_eq(prepare_source(operation, "/p", &job), 0);
+		expect_text(str_from(job.source.root), rows[i].root, rows[i].attr);
+		expect_text(str_from(job.source.prefix),
+			    rows[i].prefix ? rows[i].prefix : "", rows[i].attr);
+		expect_text(str_from(job.source.dest), rows[i].dest ? rows[i].dest : "",
+			    rows[i].attr);
+		cr_expect_str_eq(job.source.project, "/p");
+		cr_expect_not(job.source.no_digest);
+	}
+}
+
+Test(prepare, the_rules_of_the_source_go_with_it_and_are_recorded)
+{
+	static const char rules[] =
+		"digest: false\nselect:\n- exclude:\n  - '*'\n- include:\n    dir:\n"
+		"    - a\n    - b\n";
+	_cleanup_(start_done) struct start start = { 0 };
+	_cleanup_(job_done) struct job job = JOB_INIT;
+
+	start_init(&start, "{}", "");
+	value_of(rules, &start.operation->source);
+	prepare(&start, &job);
+	expect_rules(&job, "-:* +dir:a b ");
+	cr_expect(job.source.no_digest);
+	expect_attr(&job, OPERATION_SOURCE, rules);
+}
+
+Test(prepare, a_place_outside_a_run_is_refused)
+{
+	_cleanup_(operation_unrefp) struct operation *operation = operation_new();
+	_cleanup_(job_done) struct job job = JOB_INIT;
+
+	value_of("{sourcecode: {dest: ../x}}", &operation->attr);
+	cr_expect_eq(prepare_source(operation, "/p", &job), -EINVAL);
 }
 
 Test(prepare, its_times_are_microseconds_of_now)

@@ -11,6 +11,7 @@
 #include "engine/cleanup.h"
 #include "engine/file.h"
 #include "engine/git.h"
+#include "engine/strv.h"
 #include "engine/text-file.h"
 
 static char path[] = "/tmp/test-sourcecode.XXXXXX";
@@ -74,7 +75,7 @@ static void git(const char *a, const char *b, const char *c)
 				     c,	   NULL };
 	_cleanup_(strbuf_done) struct strbuf output = STRBUF_INIT;
 
-	cr_assert_eq(git_run(&job, args, &output), 0, "git %s", a);
+	cr_assert_eq(git_run(&job, job.source.root, args, &output), 0, "git %s", a);
 }
 
 /* @paths: those selected, each with a blank after it. */
@@ -186,6 +187,137 @@ Test(sourcecode, a_project_that_is_not_there_is_told)
 			 "cannot read the project /no/such: No such file or directory");
 }
 
+/* The rules as in test-prepare.c: +TYPE:PATTERN. */
+static void set_rules(const char *text)
+{
+	struct str rest = str_from(text), word;
+
+	source_rules_done(&job.source.rules);
+	while (str_split(&rest, ' ', &word)) {
+		bool include = str_starts(word, "+");
+		enum source_rule_type type = SOURCE_RULE_FILE;
+		char **patterns = NULL;
+		struct str name;
+
+		word.data++;
+		word.len--;
+		cr_assert(str_split(&word, ':', &name));
+		for (int i = 0; i < SOURCE_RULE_N_TYPES; i++) {
+			const char *known =
+				source_rule_type_name((enum source_rule_type)i);
+
+			if (known && str_is(name, known))
+				type = (enum source_rule_type)i;
+		}
+		cr_assert_eq(strv_append(&patterns, word), 0);
+		cr_assert_eq(source_rules_add(&job.source.rules, include, type, patterns),
+			     0);
+	}
+}
+
+Test(sourcecode, the_last_rule_that_matches_decides)
+{
+	static const struct {
+		const char *rules, *paths;
+	} rows[] = {
+		{ "", "a.py a.txt sub/b.py " },
+		{ "-:*.py", "a.txt " },
+		{ "-:*.py +:a.*", "a.py a.txt " },
+		{ "+:a.* -:*.py", "a.txt " },
+		{ "-:*", "" },
+		{ "-:* +:*.bin", "sub/x.bin " },
+		{ "-:* +:sub", "sub/b.py sub/x.bin " },
+		{ "-:sub", "a.py a.txt " },
+		{ "-dir:sub", "a.py a.txt " },
+		{ "-dir:* +dir:.h", ".h/c.txt a.py a.txt " },
+		{ "+dir:none", "a.py a.txt none/.guild-nocopy none/d.py sub/b.py " },
+		{ "-text:*", "" },
+		{ "+binary:*", "a.py a.txt sub/b.py sub/x.bin " },
+		{ "-binary:*", "a.py a.txt sub/b.py " },
+		{ "-text:a.*", "sub/b.py " },
+	};
+
+	put("a.py", "");
+	put("a.txt", "");
+	put("sub/b.py", "");
+	put("sub/x.bin", "");
+	put(".h/c.txt", "");
+	put("none/.guild-nocopy", "");
+	put("none/d.py", "");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		set_rules(rows[i].rules);
+		expect_selected(rows[i].paths);
+	}
+	source_rules_done(&job.source.rules);
+}
+
+Test(sourcecode, no_rule_brings_back_the_home_or_a_run_s_own)
+{
+	put("home/runs/x/a.py", "");
+	put("sub/.guild/attrs/id", "x");
+	close_fd(home_fd);
+	home_fd = file_open_dir(root_fd, "home");
+	set_rules("+:* +dir:* +dir:.guild");
+	expect_selected("");
+	source_rules_done(&job.source.rules);
+}
+
+/* The warnings of a selection, each in a line. */
+static void expect_warnings(const char *expected)
+{
+	_cleanup_(sourcecode_done) struct sourcecode source = SOURCECODE_INIT;
+	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+
+	cr_assert_eq(sourcecode_select(&job, home_fd, &source, &why), 0);
+	cr_assert_eq(sourcecode_add_warnings(&source, &text), 0);
+	cr_expect_str_eq(strbuf_cstr(&text), expected);
+}
+
+Test(sourcecode, a_limit_is_told_unless_there_are_rules)
+{
+#define ADVICE                                                                           \
+	"To control which files are copied, define 'sourcecode' for the operation in a"  \
+	" Guild file.\"\n"
+	put("a.txt", "long");
+	put("b.txt", "x");
+	put("c.txt", "x");
+	put("d \"e\".bin", "\0");
+	envp[2] = (char *)(uintptr_t) "MAX_DEFAULT_SOURCECODE_FILE_SIZE=2";
+	expect_warnings(
+		"- \"Skipping source code file a.txt because it's too big. " ADVICE);
+	envp[2] = (char *)(uintptr_t) "MAX_DEFAULT_SOURCECODE_COUNT=1";
+	expect_warnings(
+		"- \"Found more than 1 source code files but will only copy 1 as a"
+		" safety measure. " ADVICE);
+	set_rules("-dir:x");
+	expect_warnings(
+		"- \"Found more than 1 source code files but will only copy 1 as a"
+		" safety measure. " ADVICE);
+	set_rules("-:x");
+	expect_warnings("");
+	source_rules_done(&job.source.rules);
+}
+
+Test(sourcecode, in_git_rules_come_after_what_is_ignored)
+{
+	git("init", "-q", NULL);
+	put(".gitignore", "*.log\nskipped/\n");
+	put("a.py", "");
+	put("x.log", "");
+	put("skipped/x.log", "");
+	put("sub/skipped/y.py", "");
+	put("sub/z.bin", "\1");
+	expect_selected("a.py sub/z.bin ");
+	set_rules("+:*.log +:.gitignore");
+	expect_selected(".gitignore a.py sub/z.bin x.log ");
+	set_rules("+dir:skipped");
+	expect_selected("a.py skipped/x.log sub/skipped/y.py sub/z.bin ");
+	set_rules("-binary:*");
+	expect_selected("a.py ");
+	source_rules_done(&job.source.rules);
+}
+
 Test(sourcecode, in_git_what_it_does_not_ignore_is_taken)
 {
 	git("init", "-q", NULL);
@@ -251,7 +383,7 @@ Test(sourcecode, a_copy_is_recorded_as_guild_does)
 	cr_assert_eq(fstatat(home_fd, "run/a.sh", &st, 0), 0);
 	cr_expect_eq(st.st_mode & 0777, 0750);
 	strbuf_reset(&text);
-	cr_expect_eq(sourcecode_add_manifest(&source, &text), 0);
+	cr_expect_eq(sourcecode_add_manifest(&job, &source, &text), 0);
 	cr_expect_str_eq(strbuf_cstr(&text),
 			 "s a.sh bd971bec88149956458a10fc9c5ecb3eb99dd452 a.sh\n"
 			 "s 'sub/my file.txt' aa785adca3fcdfe1884ae840e13c6d294a2414e8 "
@@ -259,6 +391,29 @@ Test(sourcecode, a_copy_is_recorded_as_guild_does)
 	strbuf_reset(&text);
 	cr_expect_eq(sourcecode_add_digest(&source, &text), 0);
 	cr_expect_str_eq(strbuf_cstr(&text), "b54a7d268dc8048b31d0a5f632e11bbe\n");
+}
+
+Test(sourcecode, a_copy_elsewhere_is_recorded_where_it_is)
+{
+	_cleanup_(sourcecode_done) struct sourcecode source = SOURCECODE_INIT;
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+
+	put("src/a.sh", "#!/bin/sh\n");
+	job.source.root = absolute("src");
+	job.source.project = path;
+	job.source.prefix = (char *)(uintptr_t) "src/";
+	job.source.dest = (char *)(uintptr_t) "code/";
+	copy(&source, "run");
+	cr_assert_eq(file_read(home_fd, "run/code/a.sh", 100, &text), 0);
+	strbuf_reset(&text);
+	cr_expect_eq(sourcecode_add_manifest(&job, &source, &text), 0);
+	cr_expect_str_eq(strbuf_cstr(&text),
+			 "s code/a.sh bd971bec88149956458a10fc9c5ecb3eb99dd452"
+			 " src/a.sh\n");
+	strbuf_reset(&text);
+	cr_expect_eq(sourcecode_add_digest(&source, &text), 0);
+	/* md5 of "code/a.sh", NUL, the text and NUL */
+	cr_expect_str_eq(strbuf_cstr(&text), "bed2835b60dd41a4c1e2648c8748bad9\n");
 }
 
 Test(sourcecode, a_digest_like_a_number_is_quoted)
