@@ -19,6 +19,7 @@
 #include "engine/yaml.h"
 
 #define START_GRACE_S 3 /* Guild writes its LOCK long before */
+#define LOOKS_MAX     8 /* at a run that is started again and again while it is looked at */
 
 struct run {
 	char *id;
@@ -301,13 +302,13 @@ static bool is_pending(const struct run *run)
 {
 	struct stat st;
 
-	return fstatat(run->fd, "PENDING", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	return file_stat(run->fd, "PENDING", &st) == 0 &&
 	       (st.st_size > 0 || st.st_mtim.tv_sec * 1000000 >= proc_boot_us());
 }
 
-enum run_status run_status(const struct run *run)
+/* The status as one look after the other finds it, with its exit status. */
+static enum run_status look(const struct run *run, struct run_moment *moment)
 {
-	int64_t exit_status;
 	pid_t pid;
 
 	if (has_marker(run, "LOCK.remote"))
@@ -318,14 +319,37 @@ enum run_status run_status(const struct run *run)
 		return RUN_STAGED;
 	if (lock_holder(run->fd, &pid) > 0)
 		return RUN_RUNNING;
-	switch (run_exit_status(run, &exit_status)) {
-	case 0:
-		if (exit_status > 0 || !is_readable(run))
-			return RUN_ERROR;
-		return exit_status < 0 ? RUN_TERMINATED : RUN_COMPLETED;
-	default:
+	moment->has_exit_status = run_exit_status(run, &moment->exit_status) == 0;
+	if (!moment->has_exit_status || moment->exit_status > 0 || !is_readable(run))
 		return RUN_ERROR;
+	return moment->exit_status < 0 ? RUN_TERMINATED : RUN_COMPLETED;
+}
+
+void run_look(const struct run *run, struct run_moment *ret)
+{
+	for (int i = 0; i < LOOKS_MAX; i++) {
+		struct stat before = { 0 }, after = { 0 };
+
+		*ret = (struct run_moment){ 0 };
+		(void)file_stat(run->fd, "attrs", &before);
+		ret->status = look(run, ret);
+		if (run_status_is_live(ret->status) || ret->status == RUN_STAGED)
+			return;
+		/* Each start puts another directory there. */
+		(void)file_stat(run->fd, "attrs", &after);
+		if (before.st_ino == after.st_ino)
+			break;
 	}
+	ret->may_be_starting = ret->status == RUN_ERROR && !ret->has_exit_status &&
+			       run_may_be_starting(run);
+}
+
+enum run_status run_status(const struct run *run)
+{
+	struct run_moment moment;
+
+	run_look(run, &moment);
+	return moment.status;
 }
 
 bool run_has_marker(const struct run *run)

@@ -82,6 +82,17 @@ enum run_status {
 enum run_status run_status(const struct run *run);
 const char *run_status_name(enum run_status status);
 
+/* What a run is at one moment. */
+struct run_moment {
+	enum run_status status;
+	bool may_be_starting; /* as run_may_be_starting(), of an error */
+	bool has_exit_status; /* of the last start, which has ended */
+	int64_t exit_status;
+};
+
+/* All of it of the same start, also while somebody starts the run again. */
+void run_look(const struct run *run, struct run_moment *ret);
+
 /* Reads a word of run_status_name(): 0 or -EINVAL. */
 int run_status_parse(struct str word, enum run_status *ret);
 static inline bool run_status_is_live(enum run_status status)

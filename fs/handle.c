@@ -305,14 +305,11 @@ static int read_snapshot(struct handle *handle, off_t offset, size_t size,
 
 static bool is_live(const struct handle *handle)
 {
-	_cleanup_(run_freep) struct run *run = NULL;
-	enum run_status status;
+	struct run_moment moment;
 
-	if (node_run(handle->node, &run) < 0)
+	if (view_look(handle->view, handle->node->run_id, &moment) < 0)
 		return false;
-	status = run_status(run);
-	return run_status_is_live(status) ||
-	       (status == RUN_ERROR && run_may_be_starting(run));
+	return run_status_is_live(moment.status) || moment.may_be_starting;
 }
 
 static int read_wait(struct handle *handle, size_t size, struct strbuf *ret)

@@ -124,41 +124,27 @@ static int status_read(const struct node *node, struct strbuf *ret_text)
 		     : strbuf_addf(ret_text, "%s\n", run_status_name(run_status(run)));
 }
 
-/* The exit status of the last start; none while the run is alive or staged. */
-static int final_exit_status(const struct run *run, enum run_status status, int64_t *ret)
-{
-	if (run_status_is_live(status) || status == RUN_STAGED)
-		return -ENOENT;
-	return run_exit_status(run, ret);
-}
-
 static int exit_status_read(const struct node *node, struct strbuf *ret_text)
 {
-	_cleanup_(run_freep) struct run *run = NULL;
-	int64_t exit_status;
-	int r = node_run(node, &run);
+	struct run_moment moment;
+	int r = view_look(node->view, node->run_id, &moment);
 
-	if (r == 0)
-		r = final_exit_status(run, run_status(run), &exit_status);
-	if (r < 0)
-		return run && r == -ENOENT ? 0 : r;
-	return strbuf_addf(ret_text, "%" PRId64 "\n", exit_status);
+	if (r < 0 || !moment.has_exit_status)
+		return r;
+	return strbuf_addf(ret_text, "%" PRId64 "\n", moment.exit_status);
 }
 
 /* "completed 0", "error 3", "terminated -15"; without a number where there is none. */
 static int wait_read(const struct node *node, struct strbuf *ret_text)
 {
-	_cleanup_(run_freep) struct run *run = NULL;
-	enum run_status status;
-	int64_t exit_status;
-	int r = node_run(node, &run);
+	struct run_moment moment;
+	int r = view_look(node->view, node->run_id, &moment);
 
 	if (r < 0)
 		return r;
-	status = run_status(run);
-	strbuf_adds(ret_text, run_status_name(status));
-	if (final_exit_status(run, status, &exit_status) == 0)
-		strbuf_addf(ret_text, " %" PRId64, exit_status);
+	strbuf_adds(ret_text, run_status_name(moment.status));
+	if (moment.has_exit_status)
+		strbuf_addf(ret_text, " %" PRId64, moment.exit_status);
 	return strbuf_addc(ret_text, '\n');
 }
 

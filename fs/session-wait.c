@@ -145,6 +145,7 @@ static bool is_of_run(const char *run_id, const char *id)
 
 void session_run_changed(struct session *session, const char *id)
 {
+	view_keep_looks(session->view, true);
 	if (id)
 		tell_run(session, id);
 	list_for_each (link, &session->waiters) {
@@ -162,6 +163,7 @@ void session_run_changed(struct session *session, const char *id)
 		(void)fuse_lowlevel_notify_poll(poller->pollhandle);
 		poller_free(session, poller);
 	}
+	view_keep_looks(session->view, false);
 }
 
 void session_handle_committed(void *userdata, struct handle *handle)

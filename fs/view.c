@@ -20,6 +20,32 @@ void view_init(struct view *view)
 	list_init(&view->handles);
 }
 
+void view_keep_looks(struct view *view, bool keep)
+{
+	view->keeps_looks = keep;
+	free(take_ptr(view->looked_id));
+}
+
+int view_look(struct view *view, const char *run_id, struct run_moment *ret)
+{
+	_cleanup_(run_freep) struct run *run = NULL;
+
+	if (view->looked_id && strcmp(view->looked_id, run_id) == 0) {
+		*ret = view->moment;
+		return view->look_result;
+	}
+	*ret = (struct run_moment){ 0 };
+	view->look_result = store_find(view->store, run_id, &run);
+	if (view->look_result == 0)
+		run_look(run, ret);
+	if (view->keeps_looks) {
+		free(view->looked_id);
+		view->looked_id = strdup(run_id);
+		view->moment = *ret;
+	}
+	return view->look_result;
+}
+
 static int compare_answers(const void *a, const void *b)
 {
 	return strcmp(((const struct answer *)a)->path, ((const struct answer *)b)->path);
@@ -37,6 +63,7 @@ static void answer_free(struct view *view, struct answer *answer)
 
 void view_done(struct view *view)
 {
+	view_keep_looks(view, false);
 	list_for_each (link, &view->answers) {
 		answer_free(view, list_entry(link, struct answer, link));
 	}

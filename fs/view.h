@@ -33,11 +33,25 @@ struct view {
 	struct list answers;   /* the oldest first */
 	void *answers_by_path; /* of tsearch(3) */
 	size_t n_answers;
+
+	/* What view_look() has seen since view_keep_looks(). */
+	bool keeps_looks;
+	char *looked_id;
+	int look_result;
+	struct run_moment moment;
 };
 
 /* What it has of its own is emptied; the rest is borrowed. */
 void view_init(struct view *view);
 void view_done(struct view *view);
+
+/*
+ * What the run @run_id is at this moment. 0 or what store_find() says. Between
+ * view_keep_looks(true) and view_keep_looks(false), which belong around one event, a run
+ * that many wait for is looked at once.
+ */
+int view_look(struct view *view, const char *run_id, struct run_moment *ret);
+void view_keep_looks(struct view *view, bool keep);
 
 /*
  * What the control file at @path (below the mount) answered last; an empty view when

@@ -512,3 +512,21 @@ Test(run_dir, scalars_that_no_file_could_be_called_have_a_series_too)
 			     none[i]);
 	}
 }
+
+Test(run_dir, for_all_who_wait_a_run_is_looked_at_once)
+{
+	struct run_moment moment;
+
+	put_true();
+	view_keep_looks(&view, true);
+	cr_assert_eq(view_look(&view, "r1", &moment), 0);
+	cr_expect_eq(moment.status, RUN_COMPLETED);
+	scratch_put_attr("r1", "exit_status", "3\n");
+	cr_assert_eq(view_look(&view, "r1", &moment), 0);
+	cr_expect_eq(moment.status, RUN_COMPLETED, "of the same event");
+	cr_expect_eq(view_look(&view, "r2", &moment), -ENOENT);
+	view_keep_looks(&view, false);
+	cr_assert_eq(view_look(&view, "r1", &moment), 0);
+	cr_expect_eq(moment.status, RUN_ERROR);
+	cr_expect_eq(moment.exit_status, 3);
+}

@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "engine/file.h"
@@ -550,5 +551,74 @@ Test(run, guild_s_own_runs_have_guild_s_statuses)
 
 		cr_assert_eq(run_open(runs_fd, rows[i].id, &run), 0);
 		cr_expect_eq(run_status(run), rows[i].status, "%s", rows[i].id);
+	}
+}
+
+/* Puts an end of its own into attrs/: exit status, start and stop. */
+static void put_end(const char *exit_status, const char *started, const char *stopped)
+{
+	scratch_put_attr(ID, "exit_status", exit_status);
+	scratch_put_attr(ID, "started", started);
+	scratch_put_attr(ID, "stopped", stopped);
+}
+
+/* Starts the run again and again, as a supervisor does: by another attrs/. */
+static _Noreturn void exchange_for_ever(void)
+{
+	const struct timespec pause = { .tv_nsec = 300000 };
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	while (renameat2(scratch_fd, "home/runs/" ID "/.guild/attrs", scratch_fd,
+			 "home/attrs", RENAME_EXCHANGE) == 0)
+		(void)nanosleep(&pause, NULL);
+	_exit(100);
+}
+
+Test(run, a_look_is_of_one_start, .timeout = 60)
+{
+	_cleanup_(run_freep) struct run *run = NULL;
+	unsigned int n_completed = 0, n_terminated = 0;
+
+	scratch_put_run(ID);
+	put_end("0\n", "1\n", "2\n");
+	cr_assert_eq(renameat(scratch_fd, "home/runs/" ID "/.guild/attrs", scratch_fd,
+			      "home/attrs"),
+		     0);
+	put_end("-15\n", "11\n", "12\n");
+	run = scratch_run(ID);
+	guild_pid = fork();
+	if (guild_pid == 0)
+		exchange_for_ever();
+	while (n_completed < 300 || n_terminated < 300) {
+		struct run_moment moment;
+
+		run_look(run, &moment);
+		cr_assert(moment.has_exit_status);
+		cr_assert_eq(moment.exit_status, moment.status == RUN_COMPLETED ? 0 : -15,
+			     "%s %d", run_status_name(moment.status),
+			     (int)moment.exit_status);
+		n_completed += moment.status == RUN_COMPLETED;
+		n_terminated += moment.status == RUN_TERMINATED;
+	}
+	end_guild();
+}
+
+Test(run, a_time_to_come_is_no_start_under_way)
+{
+	static const struct {
+		int64_t age_s;
+		bool may_be_starting;
+	} rows[] = { { 0, true }, { 10, false }, { -1, false }, { -3600, false } };
+
+	scratch_put_run(ID);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		_cleanup_(run_freep) struct run *run = scratch_run(ID);
+		time_t then = time(NULL) - rows[i].age_s;
+		struct timespec times[2] = { { .tv_sec = then }, { .tv_sec = then } };
+
+		cr_assert_eq(utimensat(scratch_fd, "home/runs/" ID "/.guild", times, 0),
+			     0);
+		cr_expect_eq(run_may_be_starting(run), rows[i].may_be_starting, "%d",
+			     (int)rows[i].age_s);
 	}
 }
