@@ -26,7 +26,7 @@ static int split_shell(struct str text, char ***ret)
 	_cleanup_(strv_freep) char **words = NULL;
 	int r = strv_split_shell(text, &words);
 
-	for (size_t i = 0; r == 0 && i < strv_length(words); i++)
+	for (size_t i = 0; r == 0 && words && words[i]; i++)
 		r = strv_append(ret, str_from(words[i]));
 	return r;
 }
@@ -82,7 +82,7 @@ int arg_split_list(const struct value *value, const struct value *split,
 		return r;
 	}
 	r = arg_split_words(value, split, &words);
-	for (size_t i = 0; r == 0 && i < strv_length(words); i++) {
+	for (size_t i = 0; r == 0 && words && words[i]; i++) {
 		_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
 		struct value item = VALUE_INIT;
 

@@ -282,7 +282,7 @@ static int use_own_op_main(char **argv, const char *op_main)
 static int list_of_strv(char *const *strv, struct value *ret)
 {
 	ret->type = VALUE_LIST;
-	for (size_t i = 0; i < strv_length(strv); i++) {
+	for (size_t i = 0; strv && strv[i]; i++) {
 		struct value item = VALUE_INIT;
 		int r = value_string(&item, str_from(strv[i]));
 
@@ -449,7 +449,7 @@ static int split_env(const struct value *env, const struct value *secrets,
 		strbuf_addstr(&variable, name);
 		strbuf_addc(&variable, '=');
 		strbuf_addstr(&variable, text);
-		r = strv_take(&command->envp, strbuf_take(&variable));
+		r = strv_take_at(&command->envp, i, strbuf_take(&variable));
 		if (r == 0 && !command_is_secret(name.data) &&
 		    !is_listed(secrets, name) && str_is_utf8(name) && str_is_utf8(text))
 			r = put_env(&command->env, name, text);
@@ -541,7 +541,7 @@ static int translate(const struct run *run, char **argv)
 	builder.flags_dest = value_str(dest);
 	if (!is_op_main(argv) || encoder(&builder, false) == encode_arg)
 		return 0;
-	for (size_t i = FIRST_FLAG; r == 0 && i < strv_length(argv); i++)
+	for (size_t i = FIRST_FLAG, n = strv_length(argv); r == 0 && i < n; i++)
 		r = translate_word(&argv[i]);
 	return r;
 }

@@ -54,9 +54,12 @@ const struct flag *flags_find(const struct flags *flags, const char *name)
 
 static int make_room(struct flags *flags, size_t place)
 {
-	struct flag *items =
-		reallocarray(flags->items, flags->n_items + 1, sizeof(*items));
+	size_t n = flags->n_items;
+	struct flag *items = flags->items;
 
+	/* Room doubles at powers of two, so that n flags cost n. */
+	if ((n & (n + 1)) == 0)
+		items = reallocarray(items, 2 * (n + 1), sizeof(*items));
 	if (!items)
 		return -ENOMEM;
 	flags->items = items;
@@ -88,6 +91,59 @@ int flags_set(struct flags *flags, struct str name, struct value *value)
 	flag->value = taken;
 	taken = VALUE_INIT;
 	return 0;
+}
+
+int flags_add(struct flags *flags, struct str name, struct value *value)
+{
+	_cleanup_(value_done) struct value taken = *value;
+	_cleanup_free_ char *copy = str_dup(name);
+
+	*value = VALUE_INIT;
+	if (!copy || make_room(flags, flags->n_items) < 0)
+		return -ENOMEM;
+	flags->items[flags->n_items - 1] =
+		(struct flag){ .name = take_ptr(copy), .value = taken };
+	taken = VALUE_INIT;
+	return 0;
+}
+
+/* By name; of equal ones in the order in which they were added. */
+static int compare_flags(const void *a, const void *b)
+{
+	const struct flag *left = *(const struct flag *const *)a;
+	const struct flag *right = *(const struct flag *const *)b;
+	int order = strcmp(left->name, right->name);
+
+	return order ? order : (left > right) - (left < right);
+}
+
+int flags_sort(struct flags *flags)
+{
+	struct flags sorted = FLAGS_INIT;
+	_cleanup_free_ struct flag **order = NULL;
+	size_t n = flags->n_items;
+	int r = 0;
+
+	if (n < 2)
+		return 0;
+	order = calloc(n, sizeof(*order));
+	if (!order)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		order[i] = &flags->items[i];
+	qsort(order, n, sizeof(*order), compare_flags);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		if (i + 1 < n && strcmp(order[i]->name, order[i + 1]->name) == 0)
+			continue;
+		r = make_room(&sorted, sorted.n_items);
+		if (r < 0)
+			break;
+		sorted.items[sorted.n_items - 1] = *order[i];
+		*order[i] = (struct flag){ 0 };
+	}
+	flags_done(flags);
+	*flags = sorted;
+	return r;
 }
 
 int flags_merge(struct flags *flags, const struct flags *over)
@@ -130,7 +186,7 @@ bool flags_equal(const struct flags *a, const struct flags *b)
 	return true;
 }
 
-static int set_from_pair(struct flags *flags, const struct value_pair *pair)
+static int add_from_pair(struct flags *flags, const struct value_pair *pair)
 {
 	_cleanup_(strbuf_done) struct strbuf name = STRBUF_INIT;
 	struct value copy = VALUE_INIT;
@@ -144,7 +200,7 @@ static int set_from_pair(struct flags *flags, const struct value_pair *pair)
 		r = value_copy(&pair->value, &copy);
 	if (r < 0)
 		return r;
-	return flags_set(flags, strbuf_str(&name), &copy);
+	return flags_add(flags, strbuf_str(&name), &copy);
 }
 
 int flags_from_value(const struct value *map, struct flags *ret)
@@ -155,10 +211,13 @@ int flags_from_value(const struct value *map, struct flags *ret)
 	if (map->type != VALUE_MAP && map->type != VALUE_NULL)
 		return -EBADMSG;
 	for (size_t i = 0; map->type == VALUE_MAP && i < map->map.n_pairs; i++) {
-		r = set_from_pair(&flags, &map->map.pairs[i]);
+		r = add_from_pair(&flags, &map->map.pairs[i]);
 		if (r < 0)
 			return r;
 	}
+	r = flags_sort(&flags);
+	if (r < 0)
+		return r;
 	*ret = flags;
 	flags = FLAGS_INIT;
 	return 0;

@@ -26,6 +26,14 @@ const struct flag *flags_find(const struct flags *flags, const char *name); /* o
 /* Sets @name, taking @value over also on failure: it is null afterwards. 0 or -ENOMEM. */
 int flags_set(struct flags *flags, struct str name, struct value *value);
 
+/*
+ * For many in any order: adds without looking whether the name is there, and sorts at the
+ * end, when of equal names the last stays; nothing else may be done in between. As
+ * flags_set().
+ */
+int flags_add(struct flags *flags, struct str name, struct value *value);
+int flags_sort(struct flags *flags);
+
 /* Puts a copy of each flag of @over into @flags. 0, or -ENOMEM and @flags half merged. */
 int flags_merge(struct flags *flags, const struct flags *over);
 

@@ -383,6 +383,7 @@ int guild_doc_read(int dir_fd, struct str text, struct guild_doc *ret)
 
 	if (r < 0)
 		return r;
+	doc.n_files = n_files;
 	*ret = doc;
 	doc = GUILD_DOC_INIT;
 	return 0;

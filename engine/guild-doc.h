@@ -21,7 +21,8 @@ struct guild_item {
 struct guild_doc {
 	struct guild_item *items;
 	size_t n_items;
-	char *mistake; /* "guild.yml: line N: ...", or NULL */
+	char *mistake;	      /* "guild.yml: line N: ...", or NULL */
+	unsigned int n_files; /* that have been read */
 };
 
 #define GUILD_DOC_INIT ((struct guild_doc){ 0 })

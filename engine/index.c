@@ -235,8 +235,8 @@ static int read_entry(struct entry *entry, const struct run *run)
 		return -ENOMEM;
 	if (operation_name_of_opref(str_from(entry->opref), &name) == 0)
 		entry->op_name = strbuf_take(&name);
-	entry->staged = faccessat(run_guild_fd(run), "STAGED", F_OK,
-				  AT_SYMLINK_NOFOLLOW) == 0;
+	entry->staged =
+		faccessat(run_guild_fd(run), "STAGED", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 	if (run_attr_int(run, "started", &entry->started_us) < 0 &&
 	    run_attr_int(run, "initialized", &entry->started_us) < 0)
 		entry->started_us = 0;
@@ -349,6 +349,16 @@ int index_each(struct index *index, const char *op_name, index_fn fn, void *user
 			fn(userdata, index->entries[i].id);
 	}
 	return 0;
+}
+
+bool index_has(struct index *index, const char *op_name, const char *id)
+{
+	bool found;
+	size_t place;
+
+	(void)refresh(index);
+	place = find_place(index, id, &found);
+	return found && is_of(&index->entries[place], op_name);
 }
 
 const char *index_latest(struct index *index, const char *op_name)

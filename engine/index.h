@@ -31,6 +31,9 @@ void index_list_changed(struct index *index);
 typedef void (*index_fn)(void *userdata, const char *id);
 int index_each(struct index *index, const char *op_name, index_fn fn, void *userdata);
 
+/* Is there a run @id of the operation @op_name? */
+bool index_has(struct index *index, const char *op_name, const char *id);
+
 /*
  * The run that was started last, of the operation @op_name or (NULL) of all, staged ones
  * left out; NULL when there is none. Borrowed until the next call.

@@ -56,14 +56,31 @@ void operation_unref(struct operation *operation)
 	free(operation);
 }
 
+/* Where the first flag of a name that is not before @name is, or belongs. */
+static size_t find_place(const struct operation *operation, const char *name)
+{
+	size_t low = 0, high = operation->n_flag_defs;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(operation->flag_defs[middle].name, name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 const struct flag_def *operation_find_flag(const struct operation *operation,
 					   const char *name)
 {
-	for (size_t i = 0; i < operation->n_flag_defs; i++) {
-		if (strcmp(operation->flag_defs[i].name, name) == 0)
-			return &operation->flag_defs[i];
-	}
-	for (size_t i = 0; i < operation->n_flag_defs; i++) {
+	size_t place = find_place(operation, name);
+
+	if (place < operation->n_flag_defs &&
+	    strcmp(operation->flag_defs[place].name, name) == 0)
+		return &operation->flag_defs[place];
+	for (size_t i = 0; operation->has_aliases && i < operation->n_flag_defs; i++) {
 		const char *alias = operation->flag_defs[i].alias;
 
 		if (alias && strcmp(alias, name) == 0)
@@ -76,16 +93,17 @@ int operation_add_flag_def(struct operation *operation, struct flag_def *flag_de
 {
 	_cleanup_(flag_def_done) struct flag_def taken = *flag_def;
 	struct flag_def *flag_defs;
-	size_t place = operation->n_flag_defs;
+	size_t n = operation->n_flag_defs, place = find_place(operation, taken.name);
 
 	*flag_def = FLAG_DEF_INIT;
-	flag_defs = reallocarray(operation->flag_defs, operation->n_flag_defs + 1,
-				 sizeof(*flag_defs));
+	flag_defs = operation->flag_defs;
+	/* Room doubles at powers of two. */
+	if ((n & (n + 1)) == 0)
+		flag_defs = reallocarray(flag_defs, 2 * (n + 1), sizeof(*flag_defs));
 	if (!flag_defs)
 		return -ENOMEM;
 	operation->flag_defs = flag_defs;
-	while (place > 0 && strcmp(flag_defs[place - 1].name, taken.name) > 0)
-		place--;
+	operation->has_aliases |= taken.alias != NULL;
 	memmove(&flag_defs[place + 1], &flag_defs[place],
 		(operation->n_flag_defs - place) * sizeof(*flag_defs));
 	flag_defs[place] = taken;

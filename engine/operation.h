@@ -37,6 +37,7 @@ struct operation {
 
 	struct flag_def *flag_defs; /* sorted by name */
 	size_t n_flag_defs;
+	bool has_aliases;    /* some flag has one */
 	bool takes_any_flag; /* a program without a declaration of its flags */
 
 	char *project; /* absolute path of the project; NULL for what a run records */

@@ -369,7 +369,7 @@ static int add_pip_freeze(struct job *job, const struct operation *operation)
 
 static int copy_strv(char *const *strv, char ***ret)
 {
-	for (size_t i = 0; i < strv_length(strv); i++) {
+	for (size_t i = 0; strv && strv[i]; i++) {
 		int r = strv_append(ret, str_from(strv[i]));
 
 		if (r < 0)

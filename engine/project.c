@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "engine/definition.h"
 #include "engine/file.h"
@@ -15,8 +16,14 @@
 #include "engine/r-script.h"
 #include "engine/script.h"
 
+/* A file that has not changed for so long gets another time when it does. */
+#define SETTLED_NS 100000000
+
 struct project {
 	char *path;
+	struct guildfile *guildfile; /* as it was when it had the stamp; or NULL */
+	struct file_stamp stamp;
+	bool is_settled; /* and can't have changed since without another stamp */
 	struct scripts *scripts;
 };
 
@@ -42,6 +49,7 @@ void project_free(struct project *project)
 {
 	if (!project)
 		return;
+	guildfile_free(project->guildfile);
 	scripts_free(project->scripts);
 	free(project->path);
 	free(project);
@@ -102,13 +110,60 @@ static enum file_kind look_in_project(const struct project *project, const char 
 	return dir_fd < 0 ? FILE_OTHER : look_at(dir_fd, name, ret_st);
 }
 
-static struct guildfile *load_guildfile(const struct project *project)
+/* What guild.yml is now. False when there is none, or no project. */
+static bool stat_guildfile(const struct project *project, struct stat *ret)
 {
-	struct guildfile *guildfile = NULL;
+	_cleanup_close_ int dir_fd = -1, fd = -1;
 
 	if (project->path)
-		(void)guildfile_load(project->path, &guildfile);
-	return guildfile;
+		dir_fd = path_open(AT_FDCWD, project->path);
+	if (dir_fd >= 0)
+		fd = path_open(dir_fd, "guild.yml");
+	/* One that can't be looked at has a mistake to tell. */
+	*ret = (struct stat){ 0 };
+	return fd >= 0 ? fstat(fd, ret) == 0 : dir_fd >= 0 && fd != -ENOENT;
+}
+
+static bool is_settled(const struct stat *st)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return st->st_ino != 0 && (now.tv_sec - st->st_ctim.tv_sec) * 1000000000 +
+						  now.tv_nsec - st->st_ctim.tv_nsec >
+					  SETTLED_NS;
+}
+
+/*
+ * guild.yml as it is now, borrowed until the next call; NULL when there is none. What
+ * files it includes may have changed without it.
+ */
+static const struct guildfile *load_guildfile(struct project *project)
+{
+	struct file_stamp stamp;
+	struct stat st;
+
+	if (!stat_guildfile(project, &st)) {
+		guildfile_free(take_ptr(project->guildfile));
+		return NULL;
+	}
+	file_stamp_of(&st, &stamp);
+	if (project->guildfile && project->is_settled &&
+	    file_stamp_equal(&stamp, &project->stamp) &&
+	    !guildfile_has_includes(project->guildfile))
+		return project->guildfile;
+	guildfile_free(take_ptr(project->guildfile));
+	project->stamp = stamp;
+	project->is_settled = is_settled(&st);
+	(void)guildfile_load(project->path, &project->guildfile);
+	return project->guildfile;
+}
+
+const char *project_mistake(struct project *project)
+{
+	const struct guildfile *guildfile = load_guildfile(project);
+
+	return guildfile ? guildfile_mistake(guildfile) : NULL;
 }
 
 static int compare_names(const void *a, const void *b)
@@ -137,6 +192,7 @@ static int list_directory(int dir_fd, bool is_top, char ***names)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
 	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	size_t n = 0;
 	int r = 0;
 
 	if (fd < 0)
@@ -154,14 +210,14 @@ static int list_directory(int dir_fd, bool is_top, char ***names)
 			continue;
 		kind = look_at(dir_fd, entry->d_name, &st);
 		if (kind != FILE_OTHER && (kind != FILE_DIRECTORY || !is_top))
-			r = strv_append(names, str_from(entry->d_name));
+			r = strv_take_at(names, n++, strdup(entry->d_name));
 	}
 	return r;
 }
 
 int project_list(struct project *project, const char *dir, char ***ret)
 {
-	_cleanup_(guildfile_freep) struct guildfile *guildfile = NULL;
+	const struct guildfile *guildfile;
 	_cleanup_(strv_freep) char **names = NULL;
 	_cleanup_close_ int top_fd = -1, dir_fd = -1;
 	bool is_top = dir[0] == '\0';
@@ -185,7 +241,7 @@ int project_list(struct project *project, const char *dir, char ***ret)
 
 enum project_place project_look(struct project *project, const char *name)
 {
-	_cleanup_(guildfile_freep) struct guildfile *guildfile = NULL;
+	const struct guildfile *guildfile;
 	struct stat st;
 
 	switch (look_in_project(project, name, &st)) {
@@ -437,17 +493,34 @@ static int defined_operation(struct project *project, const struct guildfile *gu
 	return 0;
 }
 
+/* A guild.yml that is not understood may say of a script what it is to be run with. */
+static int add_mistake(const struct guildfile *guildfile, struct operation *operation)
+{
+	const char *mistake = guildfile_mistake(guildfile);
+
+	if (!mistake || operation->problem)
+		return 0;
+	operation->problem = strdup(mistake);
+	operation->problem_error = -EINVAL;
+	if (operation->problem)
+		return 0;
+	operation_unref(operation);
+	return -ENOMEM;
+}
+
 int project_operation(struct project *project, const char *name, struct operation **ret)
 {
-	_cleanup_(guildfile_freep) struct guildfile *guildfile = NULL;
+	const struct guildfile *guildfile;
 	enum file_kind kind;
 	struct stat st;
+	int r;
 
-	guildfile = strchr(name, '/') ? NULL : load_guildfile(project);
-	if (guildfile && guildfile_has(guildfile, name))
+	guildfile = load_guildfile(project);
+	if (guildfile && !strchr(name, '/') && guildfile_has(guildfile, name))
 		return defined_operation(project, guildfile, name, ret);
 	kind = look_in_project(project, name, &st);
 	if (kind != FILE_PYTHON && kind != FILE_R && kind != FILE_EXECUTABLE)
 		return -ENOENT;
-	return script_operation(project, name, kind, &st, ret);
+	r = script_operation(project, name, kind, &st, ret);
+	return r == 0 && guildfile ? add_mistake(guildfile, *ret) : r;
 }

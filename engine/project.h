@@ -31,6 +31,13 @@ const char *project_path(const struct project *project); /* NULL when there is n
  */
 int project_list(struct project *project, const char *dir, char ***ret);
 
+/*
+ * What is wrong with guild.yml as a whole, with its line; NULL for nothing. No operation
+ * of the project can be run then, for guild.yml might say with what. Borrowed until the
+ * next call.
+ */
+const char *project_mistake(struct project *project);
+
 /* What a path under ops/ is. */
 enum project_place {
 	PROJECT_NOTHING,

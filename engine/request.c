@@ -163,10 +163,10 @@ static int parse_value(struct parser *parser, struct str name)
 	if (r < 0)
 		return r;
 	advance(parser, (size_t)len);
-	r = flags_set(&parser->request->flags, name, &value);
+	r = flags_add(&parser->request->flags, name, &value);
 	if (r == 0)
 		r = value_string(&value, text);
-	return r < 0 ? r : flags_set(&parser->request->texts, name, &value);
+	return r < 0 ? r : flags_add(&parser->request->texts, name, &value);
 }
 
 static int parse_word(struct parser *parser)
@@ -282,6 +282,11 @@ int request_parse(struct str text, bool complete, struct request *ret,
 		if (r < 0)
 			return r;
 	}
+	r = flags_sort(&request.flags);
+	if (r == 0)
+		r = flags_sort(&request.texts);
+	if (r < 0)
+		return r;
 
 	*ret = request;
 	request = REQUEST_INIT;

@@ -25,7 +25,11 @@ void strv_free(char **strv)
 
 int strv_take(char ***strv, char *text)
 {
-	size_t n = strv_length(*strv);
+	return strv_take_at(strv, strv_length(*strv), text);
+}
+
+int strv_take_at(char ***strv, size_t n, char *text)
+{
 	char **grown;
 
 	if (!text)

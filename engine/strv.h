@@ -20,6 +20,9 @@ int strv_append(char ***strv, struct str text);
  */
 int strv_take(char ***strv, char *text);
 
+/* The same where it is known that there are @n already, for those that may be many. */
+int strv_take_at(char ***strv, size_t n, char *text);
+
 /*
  * Splits @text as a POSIX shell does, without expanding anything (Python's shlex.split).
  * 0, -EINVAL when a quote stays open, -ENOMEM.

@@ -164,6 +164,9 @@ int value_drop_double_keys(struct value *map)
 
 	if (n < 2)
 		return 0;
+	free(map->map.places);
+	map->map.places = NULL;
+	map->map.n_places = map->map.n_placed = 0;
 	pairs = pairs_by_key(map);
 	doubled = calloc(n, sizeof(*doubled));
 	if (!pairs || !doubled)

@@ -8,6 +8,8 @@
 
 #include "engine/cleanup.h"
 
+#define FEW_PAIRS 16 /* up to here, looking at each is as fast */
+
 static void pair_done(struct value_pair *pair)
 {
 	value_done(&pair->key);
@@ -35,6 +37,7 @@ void value_done(struct value *value)
 		for (size_t i = 0; i < value->map.n_pairs; i++)
 			pair_done(&value->map.pairs[i]);
 		free(value->map.pairs);
+		free(value->map.places);
 		break;
 	}
 	*value = VALUE_INIT;
@@ -251,10 +254,67 @@ int value_add_pair(struct value *map, struct value *key, struct value *item)
 	return 0;
 }
 
-static struct value *find(const struct value *map, struct str key)
+/* FNV-1a, 32 bits. */
+static size_t hash(struct str key)
 {
-	if (!map || map->type != VALUE_MAP)
-		return NULL;
+	uint32_t hash = 0x811c9dc5;
+
+	for (size_t i = 0; i < key.len; i++)
+		hash = (hash ^ (unsigned char)key.data[i]) * 0x01000193;
+	return hash;
+}
+
+/* The place of @key: that of its pair + 1, or a free one, which is 0. */
+static uint32_t *find_place(const struct value *map, struct str key)
+{
+	size_t i = hash(key);
+
+	for (;; i++) {
+		uint32_t *place = &map->map.places[i & (map->map.n_places - 1)];
+
+		if (*place == 0 ||
+		    str_eq(value_str(&map->map.pairs[*place - 1].key), key))
+			return place;
+	}
+}
+
+static void place_pairs(struct value *map)
+{
+	for (; map->map.n_placed < map->map.n_pairs; map->map.n_placed++) {
+		const struct value *key = &map->map.pairs[map->map.n_placed].key;
+		uint32_t *place;
+
+		if (key->type != VALUE_STRING)
+			continue;
+		place = find_place(map, value_str(key));
+		if (*place == 0) /* the first of equal keys is the one that is found */
+			*place = (uint32_t)map->map.n_placed + 1;
+	}
+}
+
+/* Makes a table of all keys, at most half full. 0 or -ENOMEM. */
+static int place_all(struct value *map)
+{
+	size_t n_places = map->map.n_places ? map->map.n_places : 4 * FEW_PAIRS;
+	uint32_t *places;
+
+	while (n_places < 2 * map->map.n_pairs)
+		n_places *= 2;
+	if (n_places > map->map.n_places) {
+		places = calloc(n_places, sizeof(*places));
+		if (!places)
+			return -ENOMEM;
+		free(map->map.places);
+		map->map.places = places;
+		map->map.n_places = n_places;
+		map->map.n_placed = 0;
+	}
+	place_pairs(map);
+	return 0;
+}
+
+static struct value *find_among_few(const struct value *map, struct str key)
+{
 	for (size_t i = 0; i < map->map.n_pairs; i++) {
 		struct value_pair *pair = &map->map.pairs[i];
 
@@ -262,6 +322,19 @@ static struct value *find(const struct value *map, struct str key)
 			return &pair->value;
 	}
 	return NULL;
+}
+
+static struct value *find(const struct value *map, struct str key)
+{
+	uint32_t place;
+
+	if (!map || map->type != VALUE_MAP)
+		return NULL;
+	if (map->map.n_pairs <= FEW_PAIRS ||
+	    place_all((struct value *)(uintptr_t)map) < 0)
+		return find_among_few(map, key);
+	place = *find_place(map, key);
+	return place > 0 ? &map->map.pairs[place - 1].value : NULL;
 }
 
 int value_put(struct value *map, struct str key, struct value *item)

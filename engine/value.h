@@ -46,6 +46,10 @@ struct value {
 		struct {
 			struct value_pair *pairs;
 			size_t n_pairs;
+			/* Where keys of a large map are, by their hash; made by a
+			 * look-up. */
+			uint32_t *places;
+			size_t n_places, n_placed;
 		} map;
 	};
 };

@@ -209,13 +209,20 @@ static int carry_out(struct handle *handle)
 	return r;
 }
 
-static int check(const struct handle *handle, struct str text, struct strbuf *ret_why)
+static int check(struct handle *handle, struct strbuf *ret_why)
 {
-	if (text.len > REQUEST_MAX_LEN) {
+	_cleanup_(strbuf_done) struct strbuf scratch = STRBUF_INIT;
+	struct str text = writing_to_judge(&handle->writing, &scratch);
+	int r = 0;
+
+	if (handle->writing.text.len > REQUEST_MAX_LEN) {
 		strbuf_addf(ret_why, "a request has at most %u bytes", REQUEST_MAX_LEN);
 		return -E2BIG;
 	}
-	return handle->node->type->check(handle->node, handle->operation, text, ret_why);
+	if (handle->writing.text.len > 0 && text.len == 0)
+		return 0;
+	r = handle->node->type->check(handle->node, handle->operation, text, ret_why);
+	return r < 0 ? r : writing_judged(&handle->writing);
 }
 
 int handle_write(struct handle *handle, uint64_t lock_owner, struct str data)
@@ -231,7 +238,7 @@ int handle_write(struct handle *handle, uint64_t lock_owner, struct str data)
 	r = writing_add(&handle->writing, lock_owner, data);
 	if (r < 0)
 		return r;
-	r = check(handle, strbuf_str(&handle->writing.text), &why);
+	r = check(handle, &why);
 	if (r < 0) {
 		writing_fail(&handle->writing, r);
 		set_result(handle, r, strbuf_str(&why));

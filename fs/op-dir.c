@@ -295,29 +295,12 @@ static int run_link(const struct node *node, struct strbuf *ret_target)
 
 static const struct node_type run_link_type = { NULL, S_IFLNK | 0777, .link = run_link };
 
-/* An entry that is being looked for among an operation's runs. */
-struct search {
-	const char *id;
-	bool found;
-};
-
-static void match_id(void *userdata, const char *id)
-{
-	struct search *search = userdata;
-
-	if (strcmp(id, search->id) == 0)
-		search->found = true;
-}
-
 static int op_runs_lookup(const struct node *dir, const char *name,
 			  struct node *ret_child)
 {
-	struct search search = { .id = name };
-	int r = index_each(dir->view->index, dir->op_name, match_id, &search);
-
-	if (r == 0 && !search.found)
-		r = -ENOENT;
-	return r < 0 ? r : node_child(ret_child, &run_link_type, name, dir->op_name);
+	if (!index_has(dir->view->index, dir->op_name, name))
+		return -ENOENT;
+	return node_child(ret_child, &run_link_type, name, dir->op_name);
 }
 
 struct listing {

@@ -49,7 +49,7 @@ int ops_dir_list(const struct node *dir, node_list_fn fn, void *userdata)
 	int r = project_list(dir->view->project, dir->op_name ? dir->op_name : "",
 			     &names);
 
-	for (size_t i = 0; r == 0 && i < strv_length(names); i++)
+	for (size_t i = 0; r == 0 && names && names[i]; i++)
 		fn(userdata, names[i], S_IFDIR | 0755);
 	return r;
 }

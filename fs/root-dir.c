@@ -29,7 +29,17 @@ static const char readme[] =
 
 static int readme_read(const struct node *node, struct strbuf *ret_text)
 {
-	return strbuf_adds(ret_text, readme);
+	struct project *project = node->view->project;
+	const char *mistake = project_mistake(project);
+
+	strbuf_adds(ret_text, readme);
+	if (!project_path(project))
+		strbuf_adds(ret_text,
+			    "\nThere is no project here, so ops is empty: mount with "
+			    "-o project=DIR, a directory\nwith scripts.\n");
+	if (mistake)
+		strbuf_addf(ret_text, "\nNothing in ops can be run: %s\n", mistake);
+	return strbuf_error(ret_text);
 }
 
 static bool latest_exists(const struct node *node)

@@ -259,7 +259,7 @@ static int cmd_read(const struct node *node, struct strbuf *ret_text)
 		r = command_of_run(run, node->view->op_main, &argv);
 	if (r < 0)
 		return run && r == -ENOENT ? 0 : r;
-	for (size_t i = 0; i < strv_length(argv); i++) {
+	for (size_t i = 0; argv && argv[i]; i++) {
 		if (i > 0)
 			strbuf_addc(ret_text, ' ');
 		strbuf_add_shell(ret_text, str_from(argv[i]));

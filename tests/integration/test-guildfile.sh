@@ -145,3 +145,44 @@ expect_result "$id" "completed 0"
 expect_errno EINVAL put "$mnt/ops/train/run" ''
 expect_eq "$(cat "$mnt/ops/train/run")" \
 	"error: guild.yml: line 4: operation train: flag x: 'min' is a number"
+
+### A guild.yml that can't be used at all: nothing is run as if there were none
+
+unusable()
+{
+	expect_eq "$(ls "$mnt/ops" | grep -v train)" "echo.py"$'\n'"hello.sh"
+	for op in echo.py hello.sh; do
+		grep -qF "error: $1" "$mnt/ops/$op/help"
+		expect_errno EINVAL put "$mnt/ops/$op/run" ""
+		expect_eq "$(head -c $((7 + ${#1})) "$mnt/ops/$op/run")" "error: $1"
+	done
+	grep -qF "Nothing in ops can be run: $1" "$mnt/README"
+	expect_eq "$(stat -c %s "$mnt/README")" "$(wc -c <"$mnt/README")"
+}
+rm "$project"/*
+cp "$fixtures/optimizers/"{echo.py,hello.sh} "$project"
+expect_not grep -q guild.yml "$mnt/README"
+printf 'train:\n  main: train\n  x: [1\n' >"$project/guild.yml"
+unusable "guild.yml: line 4: "
+printf 'just text\n' >"$project/guild.yml"
+unusable "guild.yml: line 1: "
+printf '\377\376\001' >"$project/guild.yml"
+unusable "guild.yml: line "
+rm "$project/guild.yml"
+mkdir "$project/guild.yml"
+unusable "guild.yml can't be read: it is no regular file"
+rmdir "$project/guild.yml"
+mkfifo "$project/guild.yml"
+unusable "guild.yml can't be read: it is no regular file"
+rm "$project/guild.yml"
+ln -s guild.yml "$project/guild.yml"
+unusable "guild.yml can't be read: Too many levels of symbolic links"
+rm "$project/guild.yml"
+echo x=5 >"$mnt/ops/echo.py/run"
+expect_eq "$(cat "$mnt/latest/output")" "5 2 'a'"
+
+# And without a project there is a word about that.
+stop_mount
+"$RUNFS_MOUNT" "$home" "$mnt"
+expect_eq "$(ls "$mnt/ops")" ""
+grep -qF "mount with -o project=DIR" "$mnt/README"

@@ -116,7 +116,7 @@ Test(guildfile, its_operations_have_names_that_files_can_have)
 	} rows[] = {
 		{ "", "" },
 		{ "{}", "" },
-		{ "train: main\ntest: {exec: x}\n", "train | test" },
+		{ "train: main\ntest: {exec: x}\n", "test | train" },
 		{ "a-b: x\n'c d': x\n", "a-b | c d" },
 		{ "- model: m\n  operations: {a: x, b: x}\n- model: n\n", "m:a | m:b" },
 		{ "- model: ''\n  operations: {a: x}\n", "a" },

@@ -209,3 +209,59 @@ Test(writing, what_was_taken_is_not_due_again)
 	cr_expect_eq(writing_add(&writing, 1, STR("y=2\n")), 0);
 	cr_expect(str_is(strbuf_str(&writing.text), "y=2\n"));
 }
+
+/* Writes @piece @n times; how many bytes have been given to judge in all. */
+static size_t judge_many(struct writing *writing, const char *piece, size_t n)
+{
+	size_t n_judged = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_(strbuf_done) struct strbuf scratch = STRBUF_INIT;
+		struct str text;
+
+		cr_assert_eq(writing_add(writing, 1, str_from(piece)), 0);
+		text = writing_to_judge(writing, &scratch);
+		n_judged += text.len;
+		if (text.len > 0)
+			cr_assert_eq(writing_judged(writing), 0);
+	}
+	return n_judged;
+}
+
+Test(writing, what_is_judged_grows_as_what_is_written)
+{
+	static const char *const pieces[] = { "name=value of no length\n", "x", "a=1 b=2",
+					      "--needed\n", "a\nb" };
+
+	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+		struct writing one, four;
+		size_t n_one, n_four;
+
+		writing_init(&one, 100);
+		writing_init(&four, 100);
+		n_one = judge_many(&one, pieces[i], 20000);
+		n_four = judge_many(&four, pieces[i], 80000);
+		cr_expect_lt(n_four, 6 * n_one, "%s: %zu and %zu", pieces[i], n_one,
+			     n_four);
+		writing_done(&one);
+		writing_done(&four);
+	}
+}
+
+Test(writing, a_line_is_judged_whole_and_after_the_options)
+{
+	_cleanup_(strbuf_done) struct strbuf scratch = STRBUF_INIT;
+	struct writing writing;
+
+	writing_init(&writing, 100);
+	judge_many(&writing, "--force-flags x=1 --needed\n", 1);
+	judge_many(&writing, "# a comment -- that is long\nname=value\n", 1000);
+	cr_assert_eq(writing_add(&writing, 1, STR("half=a")), 0);
+	cr_expect(str_is(writing_to_judge(&writing, &scratch),
+			 "--needed\n--force-flags\nhalf=a"));
+	cr_assert_eq(writing_judged(&writing), 0);
+	cr_assert_eq(writing_add(&writing, 1, STR("bc d=1\n")), 0);
+	cr_expect(str_is(writing_to_judge(&writing, &scratch),
+			 "--needed\n--force-flags\nhalf=abc d=1\n"));
+	writing_done(&writing);
+}
