@@ -22,7 +22,9 @@ static int decode(const struct flag_def *flag_def, const struct flag *text,
 
 static int refuse_twice(const struct flag_def *flag_def, struct strbuf *ret_why)
 {
-	strbuf_addf(ret_why, "cannot specify both alias '%s' and name for flag '%s'",
+	strbuf_addf(ret_why,
+		    "cannot specify both alias '%s' and name for flag '%s': write one of"
+		    " them (--force-flags skips this check)",
 		    flag_def->alias, flag_def->name);
 	return -EINVAL;
 }
@@ -41,7 +43,8 @@ int assign_written(const struct operation *operation, const struct request *requ
 		const char *name = flag_def ? flag_def->name : text->name;
 		struct value value = VALUE_INIT;
 
-		if (strcmp(name, text->name) != 0 && flags_find(&request->texts, name))
+		if (strcmp(name, text->name) != 0 && !request->force_flags &&
+		    flags_find(&request->texts, name))
 			return refuse_twice(flag_def, ret_why);
 		r = decode(flag_def, text, plain, dir, request->force_flags, &value,
 			   ret_why);

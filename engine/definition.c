@@ -45,6 +45,15 @@ int definition_add_flag_args(struct definition *definition)
 	return definition_add_word(definition, STR("__flag_args__"));
 }
 
+/* Python's idea of it, which is Guild's of what need not be recorded. */
+static bool is_empty(const struct value *value)
+{
+	return value->type == VALUE_NULL ||
+	       (value->type == VALUE_BOOL && !value->boolean) ||
+	       (value->type == VALUE_STRING && value->text.len == 0) ||
+	       (value->type == VALUE_MAP && value->map.n_pairs == 0);
+}
+
 /* How the flag is passed: those attributes go into cmd-flags, as they are (1.6.1). */
 static int add_passing(struct definition *definition, struct str name,
 		       const struct value *body)
@@ -58,8 +67,10 @@ static int add_passing(struct definition *definition, struct str name,
 	for (size_t i = 0; r == 0 && i < sizeof(names) / sizeof(names[0]); i++) {
 		const struct value *value = value_get(body, names[i]);
 		struct value copy = VALUE_INIT;
+		bool may_be_false = strcmp(names[i], "arg-switch") == 0;
 
-		if (!value || value->type == VALUE_NULL)
+		if (!value || value->type == VALUE_NULL ||
+		    (!may_be_false && is_empty(value)))
 			continue;
 		r = value_copy(value, &copy);
 		if (r == 0)
@@ -72,6 +83,75 @@ static int add_passing(struct definition *definition, struct str name,
 	return value_put(&definition->cmd_flags, name, &attrs);
 }
 
+/* An attribute of a flag that Guild has a use for, where it is. */
+static bool is_known(const struct value *key)
+{
+	static const char *const names[] = {
+		"default",  "description",  "type",	    "required",	    "alias",
+		"arg-name", "arg-encoding", "arg-skip",	    "arg-switch",   "arg-split",
+		"choices",  "allow-other",  "env-name",	    "env-encoding", "null-label",
+		"min",	    "max",	    "distribution",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (value_is_string(key, names[i]))
+			return true;
+	}
+	return false;
+}
+
+/* Puts @value under @flag into the map that the attribute `op` has under @key. */
+static int put_of_flag(struct definition *definition, const char *key, struct str flag,
+		       struct value *value)
+{
+	struct value *op = &definition->op;
+	struct value map = { .type = VALUE_MAP };
+	const struct value *old = value_get(op, key);
+	int r = old ? value_copy(old, &map) : 0;
+
+	if (r == 0)
+		r = value_put(&map, flag, value);
+	if (r == 0)
+		r = value_put(op, str_from(key), &map);
+	value_done(&map);
+	return r;
+}
+
+/* What Guild records of flags besides: a label for null, and all that it does not know.
+ */
+static int add_rest(struct definition *definition, struct str name,
+		    const struct value *body)
+{
+	const struct value *null_label = value_get(body, "null-label");
+	_cleanup_(value_done) struct value extra = { .type = VALUE_MAP };
+	struct value copy = VALUE_INIT, key = VALUE_INIT;
+	int r = 0;
+
+	if (null_label && null_label->type != VALUE_NULL) {
+		r = value_copy(null_label, &copy);
+		if (r == 0)
+			r = put_of_flag(definition, "flag-null-labels", name, &copy);
+		value_done(&copy);
+	}
+	for (size_t i = 0; r == 0 && body->type == VALUE_MAP && i < body->map.n_pairs;
+	     i++) {
+		const struct value_pair *pair = &body->map.pairs[i];
+
+		if (is_known(&pair->key))
+			continue;
+		r = value_copy(&pair->key, &key);
+		if (r == 0)
+			r = value_copy(&pair->value, &copy);
+		if (r == 0)
+			r = value_add_pair(&extra, &key, &copy);
+		value_done(&key);
+		value_done(&copy);
+	}
+	if (r < 0 || extra.map.n_pairs == 0)
+		return r;
+	return put_of_flag(definition, "flags-extra", name, &extra);
+}
+
 int definition_read_flag(struct definition *definition, struct operation *operation,
 			 struct str name, const struct value *body,
 			 struct strbuf *ret_why)
@@ -81,7 +161,9 @@ int definition_read_flag(struct definition *definition, struct operation *operat
 
 	if (r == 0)
 		r = operation_add_flag_def(operation, &flag_def);
-	return r < 0 ? r : add_passing(definition, name, body);
+	if (r == 0)
+		r = add_passing(definition, name, body);
+	return r < 0 ? r : add_rest(definition, name, body);
 }
 
 static int put_text(struct value *map, const char *key, struct str text)

@@ -27,6 +27,15 @@ const char *flag_type_name(enum flag_type type)
 	return type_names[type];
 }
 
+bool flag_type_is_known(struct str name)
+{
+	for (size_t i = FLAG_STRING; i <= FLAG_EXISTING_PATH; i++) {
+		if (str_is(name, type_names[i]))
+			return true;
+	}
+	return str_is(name, "auto");
+}
+
 static void choice_done(struct flag_choice *choice)
 {
 	value_done(&choice->value);
@@ -217,7 +226,9 @@ static int refuse_type(const struct flag_def *flag_def, const struct value *valu
 		       struct strbuf *ret_why)
 {
 	refuse(flag_def, value, ret_why);
-	strbuf_addf(ret_why, "invalid value for type '%s'", type_names[flag_def->type]);
+	strbuf_addf(ret_why, "invalid value for type '%s': write a %s",
+		    type_names[flag_def->type],
+		    flag_def->type == FLAG_INT ? "whole number" : "number");
 	return -EINVAL;
 }
 
@@ -381,7 +392,10 @@ static int check_path(const struct flag_def *flag_def, const struct value *value
 	if (fd >= 0)
 		return 0;
 	refuse(flag_def, value, ret_why);
-	strbuf_addf(ret_why, "%s does not exist", value_str(value).data);
+	strbuf_addf(ret_why,
+		    "%s does not exist: write the path of what is there, seen from the"
+		    " project",
+		    value_str(value).data);
 	return -EINVAL;
 }
 

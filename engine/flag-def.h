@@ -55,6 +55,9 @@ void flag_def_done(struct flag_def *flag_def);
 int flag_def_read(struct str name, const struct value *body, struct flag_def *ret,
 		  struct strbuf *ret_why);
 
+/* Is it the name of a type, or `auto`? */
+bool flag_type_is_known(struct str name);
+
 const char *flag_type_name(enum flag_type type); /* NULL for FLAG_AUTO */
 
 /*

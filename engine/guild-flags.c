@@ -106,6 +106,19 @@ static int add_arg_skip(const struct guild_reader *reader, struct value *body)
 	return make_map(body) < 0 ? -ENOMEM : value_put(body, STR("arg-skip"), &yes);
 }
 
+/* As Guild, which takes an unknown type for none, and says so. */
+static int check_type(struct guild_reader *reader, struct str name, struct value *body)
+{
+	const struct value *type = value_get(body, "type");
+	struct value none = VALUE_INIT;
+
+	if (!type || type->type != VALUE_STRING || flag_type_is_known(value_str(type)))
+		return 0;
+	strbuf_addf(&reader->remarks, "flag %s: unknown flag type %s, assuming 'auto'.\n",
+		    name.data, value_str(type).data);
+	return value_put(body, STR("type"), &none);
+}
+
 static int add_flag(struct guild_reader *reader, const struct value *where,
 		    struct str name, const struct value *given)
 {
@@ -117,6 +130,8 @@ static int add_flag(struct guild_reader *reader, const struct value *where,
 		r = add_imported(reader, name, &body);
 	if (r == 0)
 		r = add_arg_skip(reader, &body);
+	if (r == 0)
+		r = check_type(reader, name, &body);
 	if (r == 0)
 		r = definition_read_flag(&reader->definition, reader->operation, name,
 					 &body, &why);

@@ -154,8 +154,6 @@ int number_parse_int(struct str text, struct strbuf *ret)
 	n_zeros = strspn(digits.data, "0");
 	if (n_zeros == digits.len)
 		return strbuf_addc(ret, '0');
-	if (digits.len - n_zeros > NUMBER_MAX_DIGITS)
-		return -EINVAL;
 	if (negative)
 		strbuf_addc(ret, '-');
 	return strbuf_addstr(ret, drop(strbuf_str(&digits), n_zeros));

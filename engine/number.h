@@ -7,7 +7,11 @@
 
 #include "engine/strbuf.h"
 
-/* As Python, whose int() takes no more: sys.get_int_max_str_digits(). */
+/*
+ * Of integers that are written in another base than ten, and have to be converted. (In
+ * base ten they may be of any length: Python, which refuses them from here on, would make
+ * them the float inf, and the digits be lost.)
+ */
 #define NUMBER_MAX_DIGITS 4300
 
 /*

@@ -144,11 +144,27 @@ def as_namespace(value):
 
 def decode(text):
     """The value of a Python literal; the text itself when it is none."""
+    if text.lstrip("-").isdecimal():
+        return whole_number(text)
     try:
         return literal(compile(text, "<flag>", "eval", _ast.PyCF_ONLY_AST, True).body)
     except (SyntaxError, ValueError, TypeError, ArithmeticError, MemoryError,
             RecursionError):
         return text
+
+
+def whole_number(text):
+    """int(TEXT), also where it has more digits than Python takes by default."""
+    if not hasattr(sys, "get_int_max_str_digits"):
+        return int(text)
+    limit = sys.get_int_max_str_digits()
+    try:
+        sys.set_int_max_str_digits(0)
+        return int(text)
+    except ValueError:  # as "--1"
+        return text
+    finally:
+        sys.set_int_max_str_digits(limit)
 
 
 def literal(node):

@@ -69,7 +69,7 @@ missing "$mnt/ops/add/run" '' EINVAL "$sentence"
 missing "$mnt/ops/add/run" b=3 EINVAL "$sentence"
 missing "$mnt/ops/add/run" a=null EINVAL "$sentence"
 refused "$mnt/ops/add/run" a= EINVAL \
-	"invalid value '' for a: invalid value for type 'int'"
+	"invalid value '' for a: invalid value for type 'int': write a whole number"
 add=$(start_run add a=40)
 expect_result "$add" "completed 0"
 expect_eq "$(cat "$mnt/runs/$add/output")" 42
@@ -83,7 +83,7 @@ expect_eq "$(flags "$add")" "a=40 b=3 "
 for word in x 1.5 "'1.5'" inf; do
 	shown=${word//inf/.inf}
 	refused "$mnt/ops/add/run" "a=$word" EINVAL \
-		"invalid value $shown for a: invalid value for type 'int'"
+		"invalid value $shown for a: invalid value for type 'int': write a whole number"
 done
 id=$(start_run add "a='1'")
 expect_result "$id" "completed 0"
@@ -96,11 +96,11 @@ grep -qx FLAG_S=007 "$mnt/runs/$id/output"
 grep -qx FLAG_X=2.0 "$mnt/runs/$id/output"
 grep -qx FLAG_B=1 "$mnt/runs/$id/output"
 refused "$mnt/ops/typed/run" e=/none EINVAL \
-	"invalid value /none for e: /none does not exist"
+	"invalid value /none for e: /none does not exist: write the path of what is there, seen from the project"
 refused "$mnt/ops/typed/run" x=a EINVAL \
-	"invalid value a for x: invalid value for type 'float'"
+	"invalid value a for x: invalid value for type 'float': write a number"
 refused "$mnt/ops/typed/run" n=a EINVAL \
-	"invalid value a for n: invalid value for type 'number'"
+	"invalid value a for n: invalid value for type 'number': write a number"
 
 ### Limits
 refused "$mnt/ops/train/run" lr=2 ERANGE \
@@ -125,7 +125,7 @@ expect_eq "$(flags "$id" | cut -d ' ' -f 2,4,6)" "c=100 i=3 o=7"
 
 ### Aliases, unknown names, and what --force-flags skips
 refused "$mnt/ops/typed/run" 'n=1 count=2' EINVAL \
-	"cannot specify both alias 'count' and name for flag 'n'"
+	"cannot specify both alias 'count' and name for flag 'n': write one of them (--force-flags skips this check)"
 refused "$mnt/ops/add/run" 'a=1 q=2' EINVAL \
 	"unsupported flag 'q': add takes a, b (--force-flags skips this check)"
 id=$(start_run typed 'i=x c=tiny q=2 --force-flags')
@@ -142,7 +142,7 @@ mv "$project" "$dir/gone"
 refused "$mnt/runs/$hello/restart" name=mars EINVAL \
 	"Unsupported value for 'name' - supported values are: world, moon, 'red planet'"
 refused "$mnt/runs/$add/restart" a=x EINVAL \
-	"invalid value x for a: invalid value for type 'int'"
+	"invalid value x for a: invalid value for type 'int': write a whole number"
 missing "$mnt/runs/$add/restart" a=null EINVAL "$sentence"
 refused "$mnt/runs/$typed/restart" i=10 ERANGE \
 	"invalid value 10 for i: $range (greater than max 9): $number from 1 up to 9"

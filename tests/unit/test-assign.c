@@ -97,7 +97,8 @@ Test(assign, a_default_that_is_nothing_of_the_type_is_refused)
 {
 	static const struct row rows[] = {
 		{ "{a: {type: int, default: x}}", NULL, "", -EINVAL,
-		  "invalid value x for a: invalid value for type 'int'" },
+		  "invalid value x for a: invalid value for type 'int': write a whole "
+		  "number" },
 		{ "{a: {type: int, default: x}}", NULL, "a=1", 0, "a=1\n" },
 		{ "{a: {min: 1, default: 0}}", NULL, "", -ERANGE,
 		  "invalid value 0 for a: out of range (less than min 1): write a"
@@ -111,7 +112,9 @@ Test(assign, an_alias_and_the_name_together_are_refused)
 {
 	static const struct row rows[] = {
 		{ "{a: {alias: b}}", NULL, "a=1 b=2", -EINVAL,
-		  "cannot specify both alias 'b' and name for flag 'a'" },
+		  "cannot specify both alias 'b' and name for flag 'a': write one of them"
+		  " (--force-flags skips this check)" },
+		{ "{a: {alias: b}}", NULL, "a=1 b=2 --force-flags", 0, "a=2\n" },
 		{ "{a: {alias: b}}", NULL, "b=1 b=2", 0, "a=2\n" },
 	};
 
@@ -211,7 +214,8 @@ Test(assign, a_restart_keeps_what_the_run_has)
 		  "invalid value 6 for a: out of range (greater than max 3): write a"
 		  " number up to 3" },
 		{ "{a: {type: int}}", "{a: 5}", "a=x", -EINVAL,
-		  "invalid value x for a: invalid value for type 'int'" },
+		  "invalid value x for a: invalid value for type 'int': write a whole "
+		  "number" },
 		{ "{a: {choices: [1]}, b: 1}", "{a: 5, b: 2}", "b=3", 0, "a=5\nb=3\n" },
 		{ "{a: {alias: b}}", "{a: 5}", "b=6", 0, "a=6\n" },
 	};

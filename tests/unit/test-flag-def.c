@@ -49,9 +49,13 @@ static void expect_decoded(const char *yaml, const char *text, const char *expec
 	expect_text(strbuf_str(&result), expected, strbuf_cstr(&about));
 }
 
-#define NO_INT(text)	"!invalid value " text " for f: invalid value for type 'int'"
-#define NO_FLOAT(text)	"!invalid value " text " for f: invalid value for type 'float'"
-#define NO_NUMBER(text) "!invalid value " text " for f: invalid value for type 'number'"
+#define NO_INT(text)                                                                     \
+	"!invalid value " text                                                           \
+	" for f: invalid value for type 'int': write a whole number"
+#define NO_FLOAT(text)                                                                   \
+	"!invalid value " text " for f: invalid value for type 'float': write a number"
+#define NO_NUMBER(text)                                                                  \
+	"!invalid value " text " for f: invalid value for type 'number': write a number"
 
 Test(flag_def, a_text_is_decoded_by_the_flag_s_type)
 {
@@ -114,7 +118,9 @@ Test(flag_def, an_existing_path_is_there)
 	scratch_put("there", "");
 	expect_decoded("{type: existing-path}", there, there);
 	expect_decoded("{type: existing-path}", "/none",
-		       "!invalid value /none for f: /none does not exist");
+		       "!invalid value /none for f: /none does not exist: write the path "
+		       "of what is there, seen"
+		       " from the project");
 }
 
 Test(flag_def, a_value_of_another_type_is_made_the_flag_s)

@@ -374,6 +374,26 @@ Test(guildfile, one_that_it_has_not_is_enoent)
 	cr_expect_null(operation);
 }
 
+Test(guildfile, what_guild_records_of_flags_besides)
+{
+	_cleanup_(guildfile_freep) struct guildfile *guildfile =
+		load_text("op:\n  exec: x\n  flags:\n"
+			  "    a: {null-label: none, type: complex, unit: s, size: [1]}\n"
+			  "    b: {arg-skip: no, arg-switch: no, arg-name: '',"
+			  " arg-split: ','}\n    c: 1\n");
+	_cleanup_(operation_unrefp) struct operation *operation =
+		read_op(guildfile, "op", NULL);
+
+	expect_document(value_get(&operation->attr, "flag-null-labels"), "a: none\n", "");
+	expect_document(value_get(&operation->attr, "flags-extra"),
+			"a:\n  size:\n  - 1\n  unit: s\n", "");
+	expect_document(value_get(value_get(&operation->attr, "op-cmd"), "cmd-flags"),
+			"a: {}\nb:\n  arg-split: ','\n  arg-switch: false\nc: {}\n", "");
+	cr_expect_null(operation->problem, "%s", operation->problem);
+	cr_expect_str_eq(operation->remarks,
+			 "flag a: unknown flag type complex, assuming 'auto'.\n");
+}
+
 /* What Guild records for main: train with flags-dest globals (1.6.1), but its paths. */
 Test(guildfile, an_operation_is_recorded_as_guild_does_it)
 {

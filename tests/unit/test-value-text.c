@@ -340,6 +340,55 @@ Test(value_text, any_value_can_be_written_into_a_request)
 	}
 }
 
+/* What a user may type, without NUL, which is refused. */
+static void random_text(struct random *random, struct strbuf *ret)
+{
+	static const char *const words[] = {
+		"1",	      "-0", "1_000", "12:30", "0x1f",	"yes",
+		"Null",	      "~",  ".inf",  "1e400", "nan",	"007",
+		"- ",	      "? ", "&a ",   "*a",    "!!str ", "2020-01-01",
+		"range[1:3]", "*2", "a",     "="
+	};
+	size_t n = 1 + random_below(random, 4);
+
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_(value_done) struct value string = VALUE_INIT;
+
+		if (random_below(random, 2) == 0) {
+			strbuf_adds(ret, RANDOM_OF(random, words));
+			continue;
+		}
+		cr_assert_eq(random_string(random, &string), 0);
+		for (size_t k = 0; k < string.text.len; k++) {
+			if (string.text.data[k] != '\0')
+				strbuf_addc(ret, string.text.data[k]);
+		}
+	}
+}
+
+/* Decoded, shown and decoded again; and stored, and loaded. */
+Test(value_text, any_text_comes_back_as_the_same_value, .timeout = 120)
+{
+	struct random random = { 20261128 };
+
+	for (int i = 0; i < N_RANDOM; i++) {
+		_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+		_cleanup_(strbuf_done) struct strbuf document = STRBUF_INIT;
+		_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
+		_cleanup_(value_done) struct value value = VALUE_INIT;
+		_cleanup_(value_done) struct value loaded = VALUE_INIT;
+
+		random_text(&random, &text);
+		value = decode(strbuf_str(&text));
+		expect_request_gives(&value);
+		cr_assert_eq(yaml_format(&value, &document), 0);
+		cr_assert_eq(yaml_parse(strbuf_str(&document), &loaded, &why), 0,
+			     "%s: %s", strbuf_cstr(&text), strbuf_cstr(&why));
+		cr_assert(value_identical(&value, &loaded), "%s is stored as %s",
+			  strbuf_cstr(&text), strbuf_cstr(&document));
+	}
+}
+
 Test(value_text, any_string_can_be_written_into_a_request)
 {
 	struct random random = { 42 };
@@ -477,6 +526,36 @@ Test(value_text, what_is_too_large_is_refused_at_once, .timeout = 120)
 	expect_refused(STR("linspace[0:1:1000000000]"), "expands to too much");
 	expect_refused(STR("[1]*100000000000000000000000"), "expands to too much");
 	expect_refused(STR("[[1, 2, 3]]*9999999"), "expands to too much");
+}
+
+/* Of each digit, in time that the length is proportional to. */
+Test(value_text, a_whole_number_of_any_length_is_kept, .timeout = 60)
+{
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT, encoded = STRBUF_INIT;
+	_cleanup_(value_done) struct value value = VALUE_INIT;
+
+	strbuf_addc(&text, '-');
+	for (size_t i = 1; i < VALUE_TEXT_MAX_LEN; i++)
+		strbuf_addc(&text, (char)('1' + i % 9));
+	value = decode(strbuf_str(&text));
+	cr_expect_eq(value.type, VALUE_INT);
+	expect_request_gives(&value);
+	cr_assert_eq(value_encode_arg(&value, NULL, &encoded), 0);
+	cr_expect_str_eq(strbuf_cstr(&encoded), strbuf_cstr(&text));
+	cr_expect(value_equal(&value, &value));
+}
+
+Test(value_text, aliases_that_explode_stay_text)
+{
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT, why = STRBUF_INIT;
+	struct value value = VALUE_INIT;
+
+	strbuf_adds(&text, "[&a0 [x]");
+	for (int i = 1; i < 60; i++)
+		strbuf_addf(&text, ", &a%d [*a%d, *a%d]", i, i - 1, i - 1);
+	strbuf_addc(&text, ']');
+	cr_expect_eq(value_decode(strbuf_str(&text), &value, &why), -EINVAL);
+	expect_refused(strbuf_str(&text), "too");
 }
 
 Test(value_text, what_is_no_text_is_refused)

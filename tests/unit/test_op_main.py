@@ -111,6 +111,16 @@ class FlagValues(Case):
             done = self.start("script", "--x", text, dest="globals")
             self.assertEqual(done.stdout, text + "\n")
 
+    def test_a_whole_number_may_be_longer_than_python_reads(self):
+        for digits in "9" * 5000, "-" + "9" * 5000:
+            self.assertEqual(self.globals_output(
+                "print(x == %s10 ** 5000 %s 1)\n" % (
+                    ("-", "+") if digits[0] == "-" else ("", "-")),
+                "--x", digits), "True\n")
+        self.assertEqual(self.globals_output(
+            "import sys; print(sys.get_int_max_str_digits())", "--x", "9" * 5000),
+            "4300\n")
+
     def test_a_value_may_begin_with_a_dash(self):
         self.assertEqual(self.value("-1"), "-1")
 
