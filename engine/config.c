@@ -238,39 +238,51 @@ static int value_of_flag(const struct flag *flag, const struct value *attrs,
 	return arg_split_list(&flag->value, split, ret);
 }
 
-/* Sections and options both may have dots; a new section has none. */
+/* A section and the option in it, which both may have dots; a new section has none. */
+static struct str section_of(const struct value *document, struct str name)
+{
+	const char *dot = memchr(name.data, '.', name.len);
+	struct str found = { name.data, dot ? (size_t)(dot - name.data) : 0 };
+
+	for (size_t i = 0; i < document->map.n_pairs; i++) {
+		struct str known = value_str(&document->map.pairs[i].key);
+
+		if (known.len > found.len && known.len < name.len &&
+		    memcmp(known.data, name.data, known.len) == 0 &&
+		    name.data[known.len] == '.')
+			found = (struct str){ name.data, known.len };
+	}
+	return found;
+}
+
 static int put_option(struct value *document, struct str name, struct value *item,
 		      struct strbuf *ret_why)
 {
-	const char *dot = memchr(name.data, '.', name.len);
-	struct value section = { .type = VALUE_MAP };
-	_cleanup_free_ char *key = NULL;
-	int r = 0;
+	_cleanup_(value_done) struct value taken = *item;
+	_cleanup_(value_done) struct value section = { .type = VALUE_MAP };
+	struct str key = section_of(document, name);
+	_cleanup_free_ char *key_text = str_dup(key.len > 0 ? key : STR(INI_DEFAULT));
+	_cleanup_free_ char *whole = str_dup(name);
+	const struct value *old;
+	int r;
 
-	for (size_t i = 0; i < document->map.n_pairs; i++) {
-		struct value_pair *pair = &document->map.pairs[i];
-		struct str known = value_str(&pair->key);
-
-		/* The longest that fits is looked for by placed_put(). */
-		if (pair->value.type == VALUE_MAP && known.len < name.len &&
-		    memcmp(known.data, name.data, known.len) == 0 &&
-		    name.data[known.len] == '.')
-			return placed_put(document, name, item, ret_why);
+	*item = VALUE_INIT;
+	if (!key_text || !whole)
+		return -ENOMEM;
+	if (value_get(document, whole)) {
+		strbuf_add_quoted(ret_why, name);
+		strbuf_adds(ret_why, " is a section: a flag of it is SECTION.OPTION");
+		return -EINVAL;
 	}
-	if (!dot)
-		return placed_put(document, name, item, ret_why);
-	key = str_dup((struct str){ name.data, (size_t)(dot - name.data) });
-	if (!key)
-		r = -ENOMEM;
-	name.len -= (size_t)(dot + 1 - name.data);
-	name.data = dot + 1;
+	if (key.len > 0) {
+		name.data += key.len + 1;
+		name.len -= key.len + 1;
+	}
+	old = value_get(document, key_text);
+	r = old ? value_copy(old, &section) : 0;
 	if (r == 0)
-		r = value_put(&section, name, item);
-	if (r < 0) {
-		value_done(item);
-		return r;
-	}
-	return value_put(document, str_from(key), &section);
+		r = value_put(&section, name, &taken);
+	return r < 0 ? r : value_put(document, str_from(key_text), &section);
 }
 
 static int put_flag(const struct format *format, const struct flag *flag,

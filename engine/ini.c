@@ -402,49 +402,28 @@ static int add_option(const struct value_pair *pair, struct strbuf *ret)
 	return r < 0 ? r : strbuf_addc(ret, '\n');
 }
 
-/* The options of a section, or (@outside) what stands outside of all. */
-static int add_options(const struct value *map, bool outside, struct strbuf *ret)
+static int add_section(const char *name, const struct value *options, struct strbuf *ret)
 {
-	_cleanup_free_ const struct value_pair **pairs = value_sorted_pairs(map);
-	int r = pairs ? 0 : -ENOMEM;
+	_cleanup_free_ const struct value_pair **pairs = value_sorted_pairs(options);
+	int r = pairs ? strbuf_addf(ret, "[%s]\n", name) : -ENOMEM;
 
-	for (size_t i = 0; r == 0 && i < map->map.n_pairs; i++) {
-		if (!outside || pairs[i]->value.type != VALUE_MAP)
-			r = add_option(pairs[i], ret);
-	}
-	return r;
-}
-
-static int add_default(const struct value *sections, struct strbuf *ret)
-{
-	const struct value *defaults = value_get(sections, INI_DEFAULT);
-	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
-	int r = 0;
-
-	if (defaults && defaults->type == VALUE_MAP)
-		r = add_options(defaults, false, &text);
-	if (r == 0)
-		r = add_options(sections, true, &text);
-	if (r < 0 || text.len == 0)
-		return r;
-	strbuf_adds(ret, "[" INI_DEFAULT "]\n");
-	strbuf_addstr(ret, strbuf_str(&text));
-	return strbuf_addc(ret, '\n');
+	for (size_t i = 0; r == 0 && i < options->map.n_pairs; i++)
+		r = add_option(pairs[i], ret);
+	return r < 0 ? r : strbuf_addc(ret, '\n');
 }
 
 int ini_format(const struct value *sections, struct strbuf *ret)
 {
 	_cleanup_free_ const struct value_pair **pairs = value_sorted_pairs(sections);
-	int r = pairs ? add_default(sections, ret) : -ENOMEM;
+	const struct value *defaults = value_get(sections, INI_DEFAULT);
+	int r = pairs ? 0 : -ENOMEM;
 
+	if (r == 0 && defaults && defaults->map.n_pairs > 0)
+		r = add_section(INI_DEFAULT, defaults, ret);
 	for (size_t i = 0; r == 0 && i < sections->map.n_pairs; i++) {
-		if (pairs[i]->value.type != VALUE_MAP ||
-		    value_is_string(&pairs[i]->key, INI_DEFAULT))
-			continue;
-		strbuf_addf(ret, "[%s]\n", value_str(&pairs[i]->key).data);
-		r = add_options(&pairs[i]->value, false, ret);
-		if (r == 0)
-			r = strbuf_addc(ret, '\n');
+		if (!value_is_string(&pairs[i]->key, INI_DEFAULT))
+			r = add_section(value_str(&pairs[i]->key).data, &pairs[i]->value,
+					ret);
 	}
 	return r;
 }

@@ -18,7 +18,7 @@
 int ini_parse(struct str text, struct value *ret, struct strbuf *ret_why);
 
 /*
- * Appends a file: DEFAULT first, then all by name, values as Python's str() gives them.
- * What stands outside of sections is put into DEFAULT. 0 or -ENOMEM.
+ * Appends a file of such a map: DEFAULT first, then all by name, values as Python's str()
+ * gives them. 0 or -ENOMEM.
  */
 int ini_format(const struct value *sections, struct strbuf *ret);

@@ -4,10 +4,11 @@
  * they start keep to one CPU, since on a small virtual machine placement decides more
  * than the code does (fuse-facts 4.2).
  *
- * Programs: $RUNFS_MOUNT and $RUNFS_LIBEXEC. The home is made in $TMPDIR, and its disk is
- * part of what is measured. Exits 1 when an aim is missed, 77 where nothing can be
- * mounted.
+ * Programs: $RUNFS_MOUNT and $RUNFS_LIBEXEC, and the system's Python. The home is made in
+ * $TMPDIR, and its disk is part of what is measured. Exits 1 when an aim is missed, 77
+ * where nothing can be mounted.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -27,12 +28,16 @@
 
 #define N_ROUNDS   200 /* at most, of one figure */
 #define PLACE_SIZE 256
+#define N_SCRIPTS  20 /* in the project */
+#define PYTHON	   "/usr/bin/python3"
 
 /* Where things are; absolute paths. */
 struct place {
 	char dir[PLACE_SIZE], home[PLACE_SIZE], project[PLACE_SIZE], mnt[PLACE_SIZE];
 	char restart[PLACE_SIZE], stop[PLACE_SIZE], status[PLACE_SIZE], wait[PLACE_SIZE];
 	char attr[PLACE_SIZE]; /* the home's own file */
+	char ops[PLACE_SIZE], flags[PLACE_SIZE], run[PLACE_SIZE]; /* of script */
+	char script[PLACE_SIZE];				  /* the project's file */
 };
 
 static struct place place;
@@ -109,6 +114,33 @@ static ssize_t read_of(const char *path, char *buffer, size_t size)
 	return n;
 }
 
+__attribute__((format(printf, 2, 3))) static void set(char *ret, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	if (vsnprintf(ret, PLACE_SIZE, format, args) >= PLACE_SIZE)
+		fail("%s: too long", format);
+	va_end(args);
+}
+
+static void write_project(const char *name, struct str text)
+{
+	_cleanup_close_ int dir_fd = file_open_dir(AT_FDCWD, place.project);
+
+	if (file_write(dir_fd, name, text, 0644, false) < 0)
+		fail("can't write %s/%s", place.project, name);
+}
+
+/* The @n-th version of it. */
+static void write_script(int n)
+{
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+
+	strbuf_addf(&text, "x = %d\ny = 0.5\nz = 'a'\n", n);
+	write_project("script.py", strbuf_str(&text));
+}
+
 /* What is measured */
 
 static void restart_and_wait(void)
@@ -174,6 +206,88 @@ static void read_attr(void)
 	(void)read_of(place.attr, text, sizeof(text));
 }
 
+static void list_of(const char *path)
+{
+	_cleanup_closedir_ DIR *dir = opendir(path);
+	int n = 0;
+
+	while (dir && readdir(dir))
+		n++;
+	if (n < N_SCRIPTS)
+		fail("ls %s", path);
+}
+
+static void list_ops(void)
+{
+	list_of(place.ops);
+}
+
+static void list_project(void)
+{
+	list_of(place.project);
+}
+
+static void read_flags(void)
+{
+	char text[4096];
+
+	if (read_of(place.flags, text, sizeof(text)) < 1)
+		fail("%s", place.flags);
+}
+
+static void read_script(void)
+{
+	char text[4096];
+
+	(void)read_of(place.script, text, sizeof(text));
+}
+
+/* Of another size and time than before, so that Python is asked. */
+static void read_flags_of_new_script(void)
+{
+	static int n;
+
+	write_script(++n);
+	read_flags();
+}
+
+static void run_python(void)
+{
+	char *const argv[] = { (char *)(uintptr_t) "python3", (char *)(uintptr_t) "-c",
+			       (char *)(uintptr_t) "pass", NULL };
+
+	if (run(PYTHON, argv) != 0)
+		fail(PYTHON);
+}
+
+static void run_script(void)
+{
+	char *const argv[] = { (char *)(uintptr_t) "python3", place.script, NULL };
+
+	if (run(PYTHON, argv) != 0)
+		fail("%s", place.script);
+}
+
+/* As `echo > run; cat wait` of the new run. */
+static void start_script_and_wait(void)
+{
+	static const char result[] = "completed 0\n";
+	char path[PLACE_SIZE], id[64];
+	int fd = open(place.run, O_RDWR | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0 || write(fd, "\n", 1) != 1)
+		fail("%s", place.run);
+	n = read(fd, id, sizeof(id) - 1);
+	if (n < 2 || close(fd) < 0)
+		fail("%s", place.run);
+	id[n - 1] = '\0';
+	set(path, "%.120s/runs/%.80s/wait", place.mnt, id);
+	n = read_of(path, id, sizeof(id));
+	if ((size_t)n != sizeof(result) - 1 || memcmp(id, result, (size_t)n) != 0)
+		fail("%s gave %.*s", path, (int)n, id);
+}
+
 /* How it is measured */
 
 static int compare_times(const void *a, const void *b)
@@ -231,16 +345,6 @@ static bool measure(const struct figure *figure)
 
 /* The mount */
 
-__attribute__((format(printf, 2, 3))) static void set(char *ret, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	if (vsnprintf(ret, PLACE_SIZE, format, args) >= PLACE_SIZE)
-		fail("%s: too long", format);
-	va_end(args);
-}
-
 static void clean_up(void)
 {
 	if (place.mnt[0])
@@ -249,13 +353,16 @@ static void clean_up(void)
 		(void)file_remove_tree(AT_FDCWD, place.dir);
 }
 
-static void write_guildfile(void)
+static void make_project(void)
 {
-	_cleanup_close_ int dir_fd = file_open_dir(AT_FDCWD, place.project);
+	write_project("guild.yml", STR("t: {exec: /bin/true}\n"));
+	for (int i = 0; i < N_SCRIPTS; i++) {
+		char name[32];
 
-	if (file_write(dir_fd, "guild.yml", STR("t: {exec: /bin/true}\n"), 0644, false) <
-	    0)
-		fail("can't write %s/guild.yml", place.project);
+		(void)snprintf(name, sizeof(name), "other%d.py", i);
+		write_project(name, STR("x = 1\n"));
+	}
+	write_script(0);
 }
 
 static void make_dirs(void)
@@ -271,7 +378,7 @@ static void make_dirs(void)
 	if (mkdir(place.home, 0755) < 0 || mkdir(place.project, 0755) < 0 ||
 	    mkdir(place.mnt, 0755) < 0)
 		fail("%s", place.dir);
-	write_guildfile();
+	make_project();
 }
 
 static void mount_home(void)
@@ -357,12 +464,23 @@ static bool measure_all(void)
 		  N_ROUNDS, 100 },
 		{ "open, read, close of status", "the same of the home's file",
 		  read_status, read_attr, N_ROUNDS, 100 },
+		{ "ls ops", "ls of the project", list_ops, list_project, N_ROUNDS, 10 },
+		{ "cat ops/script.py/flags", "cat of the script", read_flags, read_script,
+		  N_ROUNDS, 10 },
+		{ "the same, the script changed", "python3 -c pass",
+		  read_flags_of_new_script, run_python, N_ROUNDS / 4, 1 },
+		{ "run to wait, script.py", "python3 script.py", start_script_and_wait,
+		  run_script, N_ROUNDS / 4, 1, .most_more_ms = 15 },
 	};
 	bool met;
 
 	make_run();
 	met = measure(&start);
 	set_needed();
+	set(place.ops, "%.200s/ops", place.mnt);
+	set(place.flags, "%.200s/ops/script.py/flags", place.mnt);
+	set(place.run, "%.200s/ops/script.py/run", place.mnt);
+	set(place.script, "%.200s/script.py", place.project);
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		met &= measure(&others[i]);
 	return met;
@@ -376,6 +494,7 @@ int main(void)
 
 	if (access("/dev/fuse", F_OK) < 0)
 		return 77;
+	(void)setenv("GUILD_PYTHON_EXE", PYTHON, 1);
 	keep_to_one_cpu();
 	make_dirs();
 	pid = fork();

@@ -165,6 +165,7 @@ Test(config, flags_stand_in_it_where_they_belong)
 			"[a.b]\nb = 0\ni = 333\nnew = 444\ns = bye\n\n"
 			"[a.b.c]\ni.1 = 888\ni.2 = 12\ns = bye again\n\n"
 			"[z]\na.b = x\n\n");
+	expect_rendered("f.ini", "[DEFAULT]\nx=1\n", "{x: 2}", "[DEFAULT]\nx = 2\n\n");
 	expect_rendered("f.ini", "", "{x: '100%'}", "[DEFAULT]\nx = 100%%\n\n");
 }
 
@@ -190,6 +191,8 @@ Test(config, what_does_not_fit_is_refused)
 		  "the reference %(a)s is to no option" },
 		{ "f.ini", "[a]\nb=%(b)s\n", "{}", "%(b)s is one of too many, or leads" },
 		{ "f.ini", "[a]\nb=5%\n", "{}", "a '%' that stands for itself is '%%'" },
+		{ "f.ini", "[a.b]\nc=1\n", "{a.b: 1}",
+		  "'a.b' is a section: a flag of it" },
 		{ "f.ini", "[]\n", "{}", "line 1: a section is [NAME]" },
 		{ "f.yml", "a: 1\n", "{l: \"it's\"}", "the value of l can't be split" },
 	};
