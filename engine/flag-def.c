@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/arg-split.h"
 #include "engine/cleanup.h"
 #include "engine/number.h"
 #include "engine/path.h"
@@ -232,6 +233,14 @@ static int refuse_type(const struct flag_def *flag_def, const struct value *valu
 	return -EINVAL;
 }
 
+static int refuse_open(const struct flag_def *flag_def, const struct value *value,
+		       struct strbuf *ret_why)
+{
+	refuse(flag_def, value, ret_why);
+	strbuf_adds(ret_why, "a quote is open: write words, as in a shell");
+	return -EINVAL;
+}
+
 static int set_text(struct value *value, enum value_type type, struct str text)
 {
 	struct value made = VALUE_INIT;
@@ -431,6 +440,44 @@ static int coerce_one(const struct flag_def *flag_def, const char *dir,
 	return r == -EINVAL ? refuse_type(flag_def, value, ret_why) : r;
 }
 
+/* How the flag's text is split into several values; NULL: it is not. */
+static const struct value *split_of(const struct flag_def *flag_def)
+{
+	const struct value *split = value_get(&flag_def->source, "arg-split");
+
+	return arg_split_is_on(split) ? split : NULL;
+}
+
+/* Each part of a text becomes the flag's type, and they a text again. */
+static int coerce_parts(const struct flag_def *flag_def, const char *dir,
+			struct value *value, struct strbuf *ret_why)
+{
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+	_cleanup_(strv_freep) char **words = NULL;
+	const struct value *split = split_of(flag_def);
+	const char *separator = arg_split_separator(split);
+	int r = arg_split_words(value, split, &words);
+
+	if (r == -EINVAL)
+		return refuse_open(flag_def, value, ret_why);
+	for (size_t i = 0; r == 0 && i < strv_length(words); i++) {
+		_cleanup_(strbuf_done) struct strbuf word = STRBUF_INIT;
+		_cleanup_(value_done) struct value item = VALUE_INIT;
+
+		r = value_string(&item, str_from(words[i]));
+		if (r == 0)
+			r = coerce_one(flag_def, dir, &item, ret_why);
+		if (r == 0)
+			r = value_encode_arg(&item, NULL, &word);
+		if (i > 0)
+			strbuf_adds(&text, separator ? separator : " ");
+		if (r == 0)
+			r = separator ? strbuf_addstr(&text, strbuf_str(&word))
+				      : strbuf_add_shell(&text, strbuf_str(&word));
+	}
+	return r < 0 ? r : set_text(value, VALUE_STRING, strbuf_str(&text));
+}
+
 int flag_def_coerce(const struct flag_def *flag_def, const char *dir, struct value *value,
 		    struct strbuf *ret_why)
 {
@@ -438,6 +485,8 @@ int flag_def_coerce(const struct flag_def *flag_def, const char *dir, struct val
 
 	if (value->type == VALUE_NULL || flag_def->type == FLAG_AUTO)
 		return 0;
+	if (value->type == VALUE_STRING && split_of(flag_def))
+		return coerce_parts(flag_def, dir, value, ret_why);
 	if (value->type != VALUE_LIST)
 		return coerce_one(flag_def, dir, value, ret_why);
 	for (size_t i = 0; r == 0 && i < value->list.n_items; i++) {
@@ -576,15 +625,30 @@ static int check_limits(const struct flag_def *flag_def, const struct value *val
 	return -ERANGE;
 }
 
+static int check_one(const struct flag_def *flag_def, const struct value *value,
+		     struct strbuf *ret_why)
+{
+	int r = check_choice(flag_def, value, ret_why);
+
+	return r < 0 ? r : check_limits(flag_def, value, ret_why);
+}
+
 int flag_def_check(const struct flag_def *flag_def, const struct value *value,
 		   struct strbuf *ret_why)
 {
+	_cleanup_(value_done) struct value parts = { .type = VALUE_LIST };
 	int r = 0;
 
-	if (value->type != VALUE_LIST) {
-		r = check_choice(flag_def, value, ret_why);
-		return r < 0 ? r : check_limits(flag_def, value, ret_why);
+	if (value->type == VALUE_STRING && split_of(flag_def)) {
+		r = arg_split_list(value, split_of(flag_def), &parts);
+		if (r == -EINVAL)
+			return refuse_open(flag_def, value, ret_why);
+		for (size_t i = 0; r == 0 && i < parts.list.n_items; i++)
+			r = check_one(flag_def, &parts.list.items[i], ret_why);
+		return r;
 	}
+	if (value->type != VALUE_LIST)
+		return check_one(flag_def, value, ret_why);
 	for (size_t i = 0; r == 0 && i < value->list.n_items; i++)
 		r = flag_def_check(flag_def, &value->list.items[i], ret_why);
 	return r;

@@ -227,6 +227,52 @@ Test(flag_def, a_value_is_among_the_choices_and_in_the_range)
 	}
 }
 
+/* What each of several values in one text comes to; with '!' a refusal. */
+Test(flag_def, the_parts_of_a_text_are_values_each)
+{
+	static const struct {
+		const char *yaml, *text, *expected;
+	} rows[] = {
+		{ "{type: int, arg-split: yes}", "1 2", "1 2" },
+		{ "{type: int, arg-split: yes}", "'01'", "1" },
+		{ "{type: float, arg-split: yes}", "1 2.5", "1.0 2.5" },
+		{ "{type: float, arg-split: ','}", "1,,2.5", "1.0,2.5" },
+		{ "{type: string, arg-split: yes}", "a 'b c' 1", "a 'b c' 1" },
+		{ "{type: int, arg-split: yes}", "1 x",
+		  "!invalid value x for f: invalid value for type 'int': write a whole" },
+		{ "{type: int, arg-split: yes}", "it's",
+		  "!invalid value it's for f: a quote is open: write words" },
+		{ "{arg-split: yes, max: 2}", "1 3",
+		  "!invalid value 3 for f: out of range (greater than max 2)" },
+		{ "{arg-split: ',', choices: [a, b]}", "a,c",
+		  "!Unsupported value for 'f' - supported values are: a, b" },
+		{ "{arg-split: ',', choices: [a, b]}", "b,a", "b,a" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		_cleanup_(flag_def_done) struct flag_def flag_def = FLAG_DEF_INIT;
+		_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT,
+						     text = STRBUF_INIT;
+		_cleanup_(value_done) struct value value = VALUE_INIT;
+		bool is_refused = rows[i].expected[0] == '!';
+		int r;
+
+		define(rows[i].yaml, &flag_def);
+		r = flag_def_decode(&flag_def, str_from(rows[i].text), scratch, &value,
+				    &why);
+		if (r == 0)
+			r = flag_def_check(&flag_def, &value, &why);
+		cr_expect_eq(r < 0, is_refused, "%s %s: %s", rows[i].yaml, rows[i].text,
+			     strbuf_cstr(&why));
+		if (is_refused) {
+			expect_sentence(&why, rows[i].expected + 1, rows[i].text);
+			continue;
+		}
+		cr_assert_eq(value_encode_arg(&value, NULL, &text), 0);
+		expect_text(strbuf_str(&text), rows[i].expected, rows[i].text);
+	}
+}
+
 Test(flag_def, a_mistake_names_the_attribute_and_what_would_be_right)
 {
 	static const struct {
