@@ -232,7 +232,7 @@ static int value_of_flag(const struct flag *flag, const struct value *attrs,
 {
 	const struct value *split = value_get(attrs, "arg-split");
 
-	if (!arg_split_is_on(split) || flag->value.type != VALUE_STRING)
+	if (!arg_split_is_on(split) || flag->value.type == VALUE_MAP)
 		return value_copy(&flag->value, ret);
 	ret->type = VALUE_LIST;
 	return arg_split_list(&flag->value, split, ret);

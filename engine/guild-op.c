@@ -360,6 +360,39 @@ static int read_body(struct guild_reader *reader)
 	return r;
 }
 
+/* Guild drops such an argument with a warning at each start. */
+static int remark_shadowed(struct guild_reader *reader)
+{
+	const struct definition *definition = &reader->definition;
+	const struct value *words = &definition->cmd_args;
+
+	for (size_t i = 0; i < reader->operation->n_flag_defs; i++) {
+		const char *name = reader->operation->flag_defs[i].name;
+		const struct value *arg_name =
+			value_get(value_get(&definition->cmd_flags, name), "arg-name");
+		_cleanup_(strbuf_done) struct strbuf option = STRBUF_INIT;
+
+		strbuf_adds(&option, "--");
+		strbuf_adds(&option, arg_name && value_str(arg_name).len > 0
+					     ? value_str(arg_name).data
+					     : name);
+		if (strbuf_error(&option) < 0)
+			return -ENOMEM;
+		for (size_t k = 0;
+		     k < words->list.n_items &&
+		     !value_is_string(&words->list.items[k], "__flag_args__");
+		     k++) {
+			if (value_is_string(&words->list.items[k], strbuf_cstr(&option)))
+				strbuf_addf(
+					&reader->remarks,
+					"flag %s: is no argument, it's shadowed in the"
+					" operation cmd as %s.\n",
+					name, strbuf_cstr(&option));
+		}
+	}
+	return strbuf_error(&reader->remarks);
+}
+
 static int finish(struct guild_reader *reader, struct operation **ret)
 {
 	struct operation *operation = reader->operation;
@@ -401,6 +434,8 @@ int guild_op_read(const struct guild_op_place *place,
 		r = read_mistake(&reader);
 	if (r == 0)
 		r = read_body(&reader);
+	if (r == 0)
+		r = remark_shadowed(&reader);
 	if (r == 0)
 		r = finish(&reader, ret);
 	if (r < 0)

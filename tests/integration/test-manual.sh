@@ -1,5 +1,5 @@
 #!/bin/bash
-# The examples of runfs(5): each guild.yml, and the session that comes after it.
+# The examples of runfs(5): each file of a project, and the session that comes after it.
 . "$(dirname "$0")/lib.sh"
 
 manual=$(dirname "$0")/../../man/runfs.5
@@ -44,7 +44,7 @@ n=0
 while kind=$(kind $((n + 1))) && [ -n "$kind" ]; do
 	n=$((n + 1))
 	case $kind in
-	guild.yml) block "$n" >"$project/guild.yml" ;;
+	guild.yml | *.json) block "$n" >"$project/$kind" ;;
 	session) session < <(block "$n") ;;
 	*) fail "a test of '$kind'" ;;
 	esac

@@ -101,6 +101,8 @@ expect_eq "$(show "$(start_run args \
 	"${args}[--split][end][]"
 expect_eq "$(show "$(start_run skip)" | head -n 1)" "[--b][2]"
 expect_eq "$(show "$(start_run shadow)" | head -n 1)" "[--a][5][--b][2]"
+grep -qxF "flag a: is no argument, it's shadowed in the operation cmd as --a." \
+	"$mnt/ops/shadow/help"
 
 ### A parser's options
 help=$(cat "$mnt/ops/arg.py/help")

@@ -146,6 +146,7 @@ Test(config, flags_stand_in_it_where_they_belong)
 {
 	expect_rendered("f.yml", YAML, "{b: yes, f: 4.456, l: 'a b 123', s: hi}",
 			"b: true\nd: {}\nf: 4.456\ni: 123\nl:\n- a\n- b\n- 123\ns: hi\n");
+	expect_rendered("f.yml", "l: []\n", "{l: 5}", "l:\n- 5\n");
 	expect_rendered("f.yml", YAML, "{b: null, c: '1,,2', d: x}",
 			"b: false\nc:\n- 1\n- 2\nd: x\nf: 1.123\ni: 123\n"
 			"l:\n- 1\n- 1.2\n- blue\n- true\ns: Howdy Guild\n");
