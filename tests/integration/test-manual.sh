@@ -45,7 +45,10 @@ while kind=$(kind $((n + 1))) && [ -n "$kind" ]; do
 	n=$((n + 1))
 	case $kind in
 	guild.yml | *.json) block "$n" >"$project/$kind" ;;
-	session) session < <(block "$n") ;;
+	session)
+		session < <(block "$n")
+		rm -f "$project"/*.json
+		;;
 	*) fail "a test of '$kind'" ;;
 	esac
 done
