@@ -170,6 +170,24 @@ static int add_source_attrs(struct record *record)
 	return job_add_attr(record->job, "vcs_commit", strbuf_str(&commit));
 }
 
+/* What the run's configuration file was made from is no source, and what is in its way.
+ */
+static int drop_config(struct record *record)
+{
+	const struct job *job = record->job;
+	_cleanup_(strbuf_done) struct strbuf path = STRBUF_INIT;
+
+	if (!job->config.source)
+		return 0;
+	strbuf_adds(&path, job->source.dest ? job->source.dest : "");
+	strbuf_adds(&path, job->config.source);
+	if (strbuf_error(&path) < 0)
+		return -ENOMEM;
+	sourcecode_drop(&record->source, strbuf_cstr(&path));
+	sourcecode_drop(&record->source, job->config.path);
+	return 0;
+}
+
 static int copy_source(struct record *record, struct strbuf *ret_why)
 {
 	_cleanup_close_ int fd = -1;
@@ -181,10 +199,9 @@ static int copy_source(struct record *record, struct strbuf *ret_why)
 	r = sourcecode_select(record->job, record->home_fd, &record->source, ret_why);
 	if (r < 0)
 		return r;
-	if (record->job->config.source) {
-		sourcecode_drop(&record->source, record->job->config.source);
-		sourcecode_drop(&record->source, record->job->config.path);
-	}
+	r = drop_config(record);
+	if (r < 0)
+		return r;
 	fd = open_source_dir(record);
 	if (fd < 0)
 		return why(ret_why, fd, "cannot copy the source code");

@@ -161,6 +161,20 @@ Test(record, a_file_that_is_made_for_the_run_takes_the_place_of_the_old_one)
 	cr_expect_not(run_has(".guild/source.new"));
 }
 
+Test(record, what_it_was_made_from_is_not_copied_wherever_the_source_goes)
+{
+	_cleanup_(record_done) struct record record = RECORD_INIT;
+	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
+
+	add_source();
+	add_config();
+	job.source.dest = strdup("src/");
+	prepare(&record);
+	cr_assert_eq(record_commit(&record, &why), 0, "%s", strbuf_cstr(&why));
+	expect_file("conf/f.yml", "x: 2\n");
+	cr_expect_not(run_has("src/a.py"));
+}
+
 Test(record, a_file_that_is_made_for_the_run_can_be_taken_back)
 {
 	_cleanup_(record_done) struct record record = RECORD_INIT;
