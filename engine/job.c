@@ -252,9 +252,9 @@ int job_format(const struct job *job, struct strbuf *ret)
 	json_auto_t *value = NULL;
 
 	value = json_pack(
-		"{s:i, s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I}", "kind",
-		(int)job->kind, "id", optional_to_json(job->id), "new", (int)job->is_new,
-		"delete", (int)job->delete_on_success, "opref",
+		"{s:i, s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I}",
+		"kind", (int)job->kind, "id", optional_to_json(job->id), "new",
+		(int)job->is_new, "delete", (int)job->delete_on_success, "opref",
 		optional_to_json(job->opref), "attrs", attrs_to_json(job), "argv",
 		words_to_json(job->argv), "envp", words_to_json(job->envp), "env_file",
 		optional_to_json(job->env_file), "source", source_to_json(job), "config",

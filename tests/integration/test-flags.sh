@@ -5,6 +5,7 @@
 
 range='out of range'
 number='write a number'
+whole='write a whole number'
 use_project optimizers
 cat >>"$project/guild.yml" <<'END'
 
@@ -83,7 +84,7 @@ expect_eq "$(flags "$add")" "a=40 b=3 "
 for word in x 1.5 "'1.5'" inf; do
 	shown=${word//inf/.inf}
 	refused "$mnt/ops/add/run" "a=$word" EINVAL \
-		"invalid value $shown for a: invalid value for type 'int': write a whole number"
+		"invalid value $shown for a: invalid value for type 'int': $whole"
 done
 id=$(start_run add "a='1'")
 expect_result "$id" "completed 0"
@@ -96,7 +97,8 @@ grep -qx FLAG_S=007 "$mnt/runs/$id/output"
 grep -qx FLAG_X=2.0 "$mnt/runs/$id/output"
 grep -qx FLAG_B=1 "$mnt/runs/$id/output"
 refused "$mnt/ops/typed/run" e=/none EINVAL \
-	"invalid value /none for e: /none does not exist: write the path of what is there, seen from the project"
+	"invalid value /none for e: /none does not exist: write the path of what is\
+ there, seen from the project"
 refused "$mnt/ops/typed/run" x=a EINVAL \
 	"invalid value a for x: invalid value for type 'float': write a number"
 refused "$mnt/ops/typed/run" n=a EINVAL \
@@ -125,7 +127,8 @@ expect_eq "$(flags "$id" | cut -d ' ' -f 2,4,6)" "c=100 i=3 o=7"
 
 ### Aliases, unknown names, and what --force-flags skips
 refused "$mnt/ops/typed/run" 'n=1 count=2' EINVAL \
-	"cannot specify both alias 'count' and name for flag 'n': write one of them (--force-flags skips this check)"
+	"cannot specify both alias 'count' and name for flag 'n': write one of them\
+ (--force-flags skips this check)"
 refused "$mnt/ops/add/run" 'a=1 q=2' EINVAL \
 	"unsupported flag 'q': add takes a, b (--force-flags skips this check)"
 id=$(start_run typed 'i=x c=tiny q=2 --force-flags')

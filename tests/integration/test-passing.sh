@@ -62,14 +62,21 @@ args:
     no-switch: {default: no, arg-switch: no}
     split: {default: "1 'b c' yes", arg-split: yes}
     comma: {default: 'a,,b c', arg-split: ','}
-    coded: {default: yes, arg-encoding: {yes: 'on', no: 'off'}, env-encoding: {yes: 'T', no: 'F'}}
+    coded:
+      default: yes
+      arg-encoding: {yes: 'on', no: 'off'}
+      env-encoding: {yes: 'T', no: 'F'}
 skip:
   exec: ./show ${flag_args}
   default-flag-arg-skip: yes
   flags: {a: 1, b: {default: 2, arg-skip: no}}
 shadow: {exec: './show --a 5 ${flag_args}', flags: {a: 1, b: 2}}
 vars: {main: vars, flags-import: [l, b, o], flags: {a: {default: 1, arg-split: no}}}
-imports: {main: arg, flags-import: all, flags-import-skip: [sizes, must], flags: {rate: {max: 1}}}
+imports:
+  main: arg
+  flags-import: all
+  flags-import-skip: [sizes, must]
+  flags: {rate: {max: 1}}
 none: {exec: './show ${nope}'}
 END
 start_mount
@@ -97,7 +104,8 @@ MY_B=1
 MY_NAMED=2"
 args="[--bool][][--coded][off][--comma][x][--other-name][2][--plain][1]"
 expect_eq "$(show "$(start_run args \
-	'bool=no switch=no no-switch=yes coded=no comma=x split= plain=1')" | head -n 1)" \
+	'bool=no switch=no no-switch=yes coded=no comma=x split= plain=1')" |
+	head -n 1)" \
 	"${args}[--split][end][]"
 expect_eq "$(show "$(start_run skip)" | head -n 1)" "[--b][2]"
 expect_eq "$(show "$(start_run shadow)" | head -n 1)" "[--a][5][--b][2]"
@@ -132,7 +140,7 @@ if python3 -c 'import click' 2>/dev/null; then
 	expect_errno ERANGE put "$mnt/ops/clicks.py/run" n=6
 	expect_errno EINVAL put "$mnt/ops/clicks.py/run" name=z
 fi
-grep -q "^error: broken.py: line 2: There is no module 'no_such_module' for /usr/bin/python3" \
+grep -q "^error: broken.py: line 2: There is no module 'no_such_module' for /usr/bin/" \
 	"$mnt/ops/broken.py/help"
 expect_errno EINVAL put "$mnt/ops/broken.py/run" ''
 
