@@ -14,7 +14,7 @@ keep_environment()
 {
 	local name
 	for name in RUNFS_MOUNT RUNFS_LIBEXEC ASAN_OPTIONS UBSAN_OPTIONS TMPDIR \
-		RUNFS_POINTS RUNFS_FAULTS RUNFS_RACES RUNFS_SEED; do
+		RUNFS_POINTS RUNFS_FAULTS RUNFS_RACES RUNFS_SEED RUNFS_SOAK; do
 		[ -z "${!name-}" ] || printf '%s=%s\0' "$name" "${!name}"
 	done
 }
