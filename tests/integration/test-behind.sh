@@ -235,3 +235,64 @@ for ((i = 0; i < 20; i++)); do
 	expect_result "$id" "completed 0"
 	expect_eq "$(cat "$run/output")" "round $i"
 done
+
+### Another directory of runs
+
+lists()
+{
+	[ "$(ls "$mnt/runs" | tr '\n' ' ')" = "$1" ]
+}
+expect_runs()
+{
+	wait_for lists "$1"
+}
+# held ID: a run that waits to be told, in the runs that are there now.
+held()
+{
+	guild "$1" init "script:$project '' '' told"
+	make_process "$1"
+	guild "$1" spawn "$process"
+}
+mv "$home/runs" "$dir/first"
+expect_errno ENOENT cat "$mnt/runs/$id/status"
+expect_runs ""
+mkdir "$home/runs"
+expect_runs ""
+held other
+expect_runs "other "
+wait_for is_latest other
+exec {waiter}< <(exec cat "$mnt/runs/other/wait" 2>&1)
+wait_for is_waiting $!
+mv "$home/runs" "$dir/second-runs"
+expect_line "$waiter" "cat: $mnt/runs/other/wait: No such file or directory"
+kill "$process"
+
+# What a link leads to is replaced: no watch tells of that.
+mkdir "$dir/links"
+ln -s "$dir/first" "$dir/links/runs"
+ln -s "$dir/links/runs" "$home/runs"
+expect_eq "$(cat "$mnt/runs/$id/status")" completed
+ln -sfn "$dir/second-runs" "$dir/links/runs"
+expect_errno ENOENT cat "$mnt/runs/$id/status"
+expect_runs "other "
+held third
+expect_eq "$(cat "$mnt/runs/third/status")" running
+exec {waiter}< <(exec cat "$mnt/runs/third/wait" 2>&1)
+wait_for is_waiting $!
+cp -R "$dir/second-runs" "$dir/third-runs"
+"$here/guild.py" "$dir/third-runs/third" end 7
+ln -sfn "$dir/third-runs" "$dir/links/runs"
+expect_line "$waiter" "error 7"
+kill "$process"
+
+# A run alone is replaced, by a link, since that is done at once.
+mkdir "$dir/fourth"
+ln -s "$dir/fourth" "$home/runs/fourth"
+held fourth
+exec {waiter}< <(exec cat "$mnt/runs/fourth/wait" 2>&1)
+wait_for is_waiting $!
+cp -R "$dir/fourth" "$dir/fourth-ended"
+"$here/guild.py" "$dir/fourth-ended" end 9
+ln -sfn "$dir/fourth-ended" "$home/runs/fourth"
+expect_line "$waiter" "error 9"
+kill "$process"

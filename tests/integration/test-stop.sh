@@ -80,6 +80,16 @@ wait_for grep -q '^State:.T' "/proc/$shell/status"
 echo >"$run/stop"
 expect_result "$id" "terminated -15"
 
+# And so can one whose supervisor somebody holds.
+restart
+tell "$id" 'echo ready'
+expect_output ready
+supervisor=$(cat "$run/pid")
+kill -STOP "$supervisor"
+wait_for grep -q '^State:.T' "/proc/$supervisor/status"
+echo >"$run/stop"
+expect_result "$id" "terminated -15"
+
 ### What is no signal
 
 restart
