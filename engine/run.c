@@ -254,6 +254,20 @@ int run_exit_status(const struct run *run, int64_t *ret)
 	return 0;
 }
 
+int run_time(const struct run *run, struct timespec *ret)
+{
+	int64_t us;
+	int r = run_attr_int(run, "started", &us);
+
+	if (r == -ENOENT)
+		r = run_attr_int(run, "initialized", &us);
+	if (r < 0)
+		return r;
+	ret->tv_sec = us / 1000000;
+	ret->tv_nsec = us % 1000000 * 1000;
+	return 0;
+}
+
 /* Four words, of which the first is TYPE:NAME (1.5). */
 static bool has_opref(const struct run *run)
 {

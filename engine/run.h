@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "engine/cleanup.h"
 #include "engine/flags.h"
@@ -115,6 +116,9 @@ bool run_may_be_starting(const struct run *run);
 
 /* 0 and the exit status of the last start; -ENOENT while there is none. */
 int run_exit_status(const struct run *run, int64_t *ret);
+
+/* When it was last started, or else made. 0, or -ENOENT when it does not say. */
+int run_time(const struct run *run, struct timespec *ret);
 
 /*
  * The statuses in .guild/needed as a set of 1 << status. 0; -ENOENT when there is no

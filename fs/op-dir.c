@@ -287,6 +287,11 @@ static int latest_link(const struct node *node, struct strbuf *ret_target)
 	return strbuf_adds(ret_target, id);
 }
 
+static int latest_mtime(const struct node *node, struct timespec *ret)
+{
+	return view_latest_time(node->view, node->op_name, ret);
+}
+
 static int run_link(const struct node *node, struct strbuf *ret_target)
 {
 	add_way_up(node, 1, ret_target);
@@ -332,7 +337,8 @@ static const struct node_type op_entries[] = {
 	{ "needed", S_IFREG | 0644, .exists = needed_exists, .create = needed_create,
 	  .remove = needed_remove, .read = needed_read, .check = needed_check,
 	  .commit = needed_commit },
-	{ "latest", S_IFLNK | 0777, .exists = latest_exists, .link = latest_link },
+	{ "latest", S_IFLNK | 0777, .exists = latest_exists, .link = latest_link,
+	  .mtime = latest_mtime },
 	{ "runs", S_IFDIR | 0755, .lookup = op_runs_lookup, .list = op_runs_list },
 	{},
 };

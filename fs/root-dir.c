@@ -54,12 +54,30 @@ static int latest_link(const struct node *node, struct strbuf *ret_target)
 	return id ? strbuf_addf(ret_target, "runs/%s", id) : -ENOENT;
 }
 
+static int latest_mtime(const struct node *node, struct timespec *ret)
+{
+	return view_latest_time(node->view, NULL, ret);
+}
+
+/* When a run last came or went. */
+static int runs_mtime(const struct node *node, struct timespec *ret)
+{
+	int fd = store_runs_fd(node->view->store);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -ENOENT;
+	*ret = st.st_mtim;
+	return 0;
+}
+
 static const struct node_type root_entries[] = {
 	{ "README", S_IFREG | 0444, .read = readme_read },
-	{ "latest", S_IFLNK | 0777, .exists = latest_exists, .link = latest_link },
+	{ "latest", S_IFLNK | 0777, .exists = latest_exists, .link = latest_link,
+	  .mtime = latest_mtime },
 	{ "ops", S_IFDIR | 0755, .lookup = ops_dir_lookup, .list = ops_dir_list },
 	{ "runs", S_IFDIR | 0755, .lookup = runs_dir_lookup, .list = runs_dir_list,
-	  .rmdir = runs_dir_rmdir, .take = runs_dir_take },
+	  .rmdir = runs_dir_rmdir, .take = runs_dir_take, .mtime = runs_mtime },
 	{ "trash", S_IFDIR | 0755, .lookup = trash_dir_lookup, .list = trash_dir_list,
 	  .rmdir = trash_dir_rmdir, .take = trash_dir_take, .is_trash = true },
 	{},

@@ -485,18 +485,9 @@ static int files_link(const struct node *node, struct strbuf *ret_target)
 static int run_mtime(const struct node *node, struct timespec *ret)
 {
 	_cleanup_(run_freep) struct run *run = NULL;
-	int64_t us;
 	int r = node_run(node, &run);
 
-	if (r == 0)
-		r = run_attr_int(run, "started", &us);
-	if (r == -ENOENT && run)
-		r = run_attr_int(run, "initialized", &us);
-	if (r < 0)
-		return r;
-	ret->tv_sec = us / 1000000;
-	ret->tv_nsec = us % 1000000 * 1000;
-	return 0;
+	return r < 0 ? r : run_time(run, ret);
 }
 
 static const struct node_type run_entries[] = {

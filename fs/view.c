@@ -1,6 +1,7 @@
 /* What the handlers work on, and the last answers of control files. */
 #include "fs/view.h"
 
+#include <errno.h>
 #include <search.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -44,6 +45,15 @@ int view_look(struct view *view, const char *run_id, struct run_moment *ret)
 		view->moment = *ret;
 	}
 	return view->look_result;
+}
+
+int view_latest_time(struct view *view, const char *op_name, struct timespec *ret)
+{
+	_cleanup_(run_freep) struct run *run = NULL;
+	const char *id = index_latest(view->index, op_name);
+	int r = id ? store_find(view->store, id, &run) : -ENOENT;
+
+	return r < 0 ? r : run_time(run, ret);
 }
 
 static int compare_answers(const void *a, const void *b)

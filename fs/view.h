@@ -53,6 +53,9 @@ void view_done(struct view *view);
 int view_look(struct view *view, const char *run_id, struct run_moment *ret);
 void view_keep_looks(struct view *view, bool keep);
 
+/* When the latest run of the operation @op_name (NULL: of all) was started. */
+int view_latest_time(struct view *view, const char *op_name, struct timespec *ret);
+
 /*
  * What the control file at @path (below the mount) answered last; an empty view when
  * nobody has asked. The last 65,536 are kept.

@@ -231,6 +231,11 @@ expect_eq "$(readlink "$mnt/latest")" "runs/$first"
 expect_result "$first" "completed 0"
 expect_eq "$(date -u -d "$(cat "$r/started")" +%s)" "$(stat -c %Y "$r")"
 [ "$(stat -c %Y "$r/output")" -ge "$(stat -c %Y "$r")" ]
+# latest is as old as the run that it leads to, and runs as the last that came.
+for latest in "$mnt/latest" "$mnt"/ops/*/latest; do
+	expect_eq "$(stat -c %Y "$latest")" "$(stat -L -c %Y "$latest")"
+done
+expect_eq "$(stat -c %y "$mnt/runs")" "$(stat -c %y "$home/runs")"
 
 ### Looking changes nothing, but for what it has found out of outputs
 on_disk()

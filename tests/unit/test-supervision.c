@@ -330,6 +330,27 @@ Test(supervision, on_a_full_disk_it_does_not_wait_for_a_run_that_is_gone)
 	cr_expect_eq(supervised_wait(&supervised), 0);
 }
 
+Test(supervision, on_a_full_disk_a_stop_ends_the_processes_and_is_recorded_later)
+{
+	_cleanup_(supervised_done) struct supervised supervised = SUPERVISED_INIT;
+	off_t size;
+
+	home_make_on_small_disk(512);
+	start(&supervised, "yes | head -c 8192; cat /dev/zero > ../../filler; exec yes",
+	      10000000);
+	while (run_size("output") < 4096)
+		(void)poll(NULL, 0, 5);
+	(void)poll(NULL, 0, 300);
+	size = run_size("output");
+	cr_assert_eq(kill(supervised.pid, SIGTERM), 0);
+	(void)poll(NULL, 0, 1500);
+	cr_expect_eq(kill(supervised.pid, 0), 0, "it waits for room");
+	cr_expect(run_has(".guild/LOCK"));
+	cr_assert_eq(unlinkat(home_fd, "filler", 0), 0);
+	expect_end(&supervised, "-15\n");
+	cr_expect_geq(run_size("output"), size);
+}
+
 Test(supervision, a_truncated_or_deleted_output_is_no_harm)
 {
 	run_script(true, "echo 1; sleep .1; : > .guild/output; echo 2; sleep .1;"
