@@ -311,6 +311,18 @@ Test(python, each_helper_is_told_what_it_needs)
 	}
 }
 
+Test(python, the_python_that_is_required_is_asked)
+{
+	struct python_call call = { .script = "/x.py", .requires = "3.9" };
+
+	scratch_put_program("bin/python3", "#!/bin/sh\necho '[3]'\n");
+	scratch_put_program("bin/python3.9", "#!/bin/sh\necho '[3.5]'\n");
+	set_path("PATH", "bin");
+	(void)ask_call(&call);
+	run_patiently(loop);
+	expect_text(strbuf_str(&answered), "[3.5]", "");
+}
+
 Test(python, an_answer_that_is_none_gives_a_reason)
 {
 	static const struct {
