@@ -4,7 +4,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -157,4 +159,57 @@ int attrs_write_end(int attrs_fd, int exit_status, int64_t stopped_us)
 		return r;
 	}
 	return fsync(attrs_fd) < 0 ? -errno : 0;
+}
+
+/*
+ * Not by file_write(): what a crash leaves has one name, which the next one takes, and
+ * which is no attribute's.
+ */
+static int replace_in(int attrs_fd, const char *name, struct str text, bool durable)
+{
+	_cleanup_(durable_done) struct durable beside_it = DURABLE_INIT;
+	char beside[NAME_MAX + 1];
+	int r;
+
+	if (text.len == 0)
+		return file_remove(attrs_fd, name);
+	if ((size_t)snprintf(beside, sizeof(beside), ".%s.new", name) >= sizeof(beside))
+		return -ENAMETOOLONG;
+	r = file_remove(attrs_fd, beside);
+	if (r == 0)
+		r = durable_create(&beside_it, attrs_fd, beside, text);
+	if (r == 0 && durable)
+		r = durable_sync(&beside_it);
+	if (r == 0 && renameat(attrs_fd, beside, attrs_fd, name) < 0)
+		r = -errno;
+	if (r < 0)
+		(void)file_remove(attrs_fd, beside);
+	return r;
+}
+
+int attrs_replace(int guild_fd, const char *name, struct str text, bool durable)
+{
+	_cleanup_close_ int attrs_fd = -1;
+	int r = file_make_dir(guild_fd, "attrs", 0755);
+
+	if (r < 0)
+		return r;
+	attrs_fd = file_open_dir(guild_fd, "attrs");
+	if (attrs_fd < 0)
+		return attrs_fd;
+	r = replace_in(attrs_fd, name, text, durable);
+	return r == 0 && durable && fsync(attrs_fd) < 0 ? -errno : r;
+}
+
+int attrs_sync(int guild_fd, const char *name)
+{
+	_cleanup_close_ int attrs_fd = file_open_dir(guild_fd, "attrs");
+	_cleanup_close_ int fd = -1;
+
+	if (attrs_fd < 0)
+		return attrs_fd;
+	fd = file_open_beneath(attrs_fd, name, O_RDONLY | O_NONBLOCK);
+	if (fd < 0 && fd != -ENOENT)
+		return fd;
+	return (fd >= 0 && fsync(fd) < 0) || fsync(attrs_fd) < 0 ? -errno : 0;
 }

@@ -18,6 +18,15 @@ int attrs_build(const struct job *job, int old_fd, int new_fd, struct durable *d
 		struct strbuf *ret_why);
 
 /*
+ * Puts @text in the place of the attribute @name of the run @guild_fd, or removes it when
+ * @text is empty. With @durable it is on the disk when this returns. 0 or -errno.
+ */
+int attrs_replace(int guild_fd, const char *name, struct str text, bool durable);
+
+/* Brings what was replaced to the disk. 0 or -errno. */
+int attrs_sync(int guild_fd, const char *name);
+
+/*
  * Writes how a run ended into its attributes @attrs_fd, on the disk when this returns:
  * first stopped, then exit_status. 0 or -errno.
  */

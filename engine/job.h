@@ -37,15 +37,16 @@ enum job_kind {
 	JOB_START, /* start the run */
 	JOB_STAGE, /* make it without starting it, or write it anew while it is staged */
 	/*
-	 * Write the job's attributes into JOB_GUILD_FD, where an empty text removes one;
-	 * the answer comes when they are on the disk and the lock is free.
+	 * Write the job's attributes into JOB_GUILD_FD, when its lock is free; an empty
+	 * text removes one. Or bring those that have been written so to the disk.
 	 */
 	JOB_AMEND,
+	JOB_SYNC,
 	JOB_SWEEP, /* clear up the home's trash: see engine/trash-place.h */
 	JOB_N_KINDS,
 };
 
-/* What an errand (JOB_AMEND, JOB_SWEEP) has no use for, it does not have. */
+/* What an errand (JOB_AMEND to JOB_SWEEP) has no use for, it does not have. */
 struct job {
 	enum job_kind kind;
 	char *id;
@@ -121,7 +122,7 @@ void job_done(struct job *job);
 /* Is it one that has no run to hold, nor to make? */
 static inline bool job_is_errand(const struct job *job)
 {
-	return job->kind == JOB_AMEND || job->kind == JOB_SWEEP;
+	return job->kind == JOB_AMEND || job->kind == JOB_SYNC || job->kind == JOB_SWEEP;
 }
 
 /* Adds an attribute, copying both. 0 or -ENOMEM. */

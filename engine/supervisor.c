@@ -371,6 +371,7 @@ static int carry_out(struct supervisor *supervisor, struct strbuf *ret_why)
 	case JOB_STAGE:
 		return stage(supervisor, ret_why);
 	case JOB_AMEND:
+	case JOB_SYNC:
 	case JOB_SWEEP:
 		return errand_run(&supervisor->job, JOB_HOME_FD, JOB_GUILD_FD, ret_why);
 	case JOB_N_KINDS:

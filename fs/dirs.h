@@ -25,3 +25,20 @@ int trash_dir_take(const struct node *dir, const char *name, struct strbuf *ret_
 /* The entries of runs/ID/series/, which stands in the table of runs/ID/. */
 int series_dir_lookup(const struct node *dir, const char *name, struct node *ret_child);
 int series_dir_list(const struct node *dir, node_list_fn fn, void *userdata);
+
+/* The texts of runs/ID/ (fs/run-metadata.c), which stand in the table of runs/ID/. */
+int label_read(const struct node *node, struct strbuf *ret_text);
+int label_check(const struct node *node, const struct operation *operation,
+		struct str text, struct strbuf *ret_why);
+int label_commit(const struct node *node, struct commit *commit, struct str text,
+		 struct strbuf *ret_why);
+int tags_read(const struct node *node, struct strbuf *ret_text);
+int tags_check(const struct node *node, const struct operation *operation,
+	       struct str text, struct strbuf *ret_why);
+int tags_commit(const struct node *node, struct commit *commit, struct str text,
+		struct strbuf *ret_why);
+int comment_read(const struct node *node, struct strbuf *ret_text);
+int comment_check(const struct node *node, const struct operation *operation,
+		  struct str text, struct strbuf *ret_why);
+int comment_commit(const struct node *node, struct commit *commit, struct str text,
+		   struct strbuf *ret_why);

@@ -1,4 +1,4 @@
-/* An open file: a snapshot, a request, or output that is followed. */
+/* An open file: a snapshot, a request, a text that is edited, or output. */
 #include "fs/handle.h"
 
 #include <errno.h>
@@ -10,6 +10,7 @@
 
 #include "engine/file.h"
 #include "engine/list.h"
+#include "fs/draft.h"
 #include "fs/writing.h"
 
 struct handle {
@@ -24,6 +25,9 @@ struct handle {
 
 	bool is_control; /* a request can be made here; else reading is all there is */
 	struct writing writing;
+	bool is_text; /* it is edited */
+	struct draft draft;
+	struct node own; /* for what is saved after the release */
 	struct operation *operation;
 	struct commit commit;
 	int result;   /* of the last request */
@@ -42,6 +46,8 @@ static void handle_free(struct handle *handle)
 	list_unlink(&handle->link);
 	strbuf_done(&handle->text);
 	writing_done(&handle->writing);
+	draft_done(&handle->draft);
+	free(handle->own.run_id);
 	operation_unref(handle->operation);
 	close_fd(handle->output_fd);
 	free(handle->path);
@@ -97,6 +103,29 @@ static int open_output(struct handle *handle)
 	return -EIO;
 }
 
+static int read_draft(struct handle *handle)
+{
+	strbuf_reset(&handle->draft.text);
+	handle->node->type->read(handle->node, &handle->draft.text);
+	return strbuf_error(&handle->draft.text);
+}
+
+/* What can't be read now is edited as nothing: it is replaced. */
+static int open_text(struct handle *handle, int flags)
+{
+	const struct node *node = handle->node;
+
+	handle->is_text = true;
+	handle->own = (struct node){ .view = node->view,
+				     .type = node->type,
+				     .run_id = strdup(node->run_id) };
+	if (!handle->own.run_id)
+		return -ENOMEM;
+	handle->draft.appends = flags & O_APPEND;
+	handle->draft.changed = flags & O_TRUNC;
+	return flags & O_TRUNC ? 0 : read_draft(handle);
+}
+
 static int open_content(struct handle *handle, int flags)
 {
 	const struct node_type *type = handle->node->type;
@@ -104,6 +133,8 @@ static int open_content(struct handle *handle, int flags)
 	bool writes = (flags & O_ACCMODE) != O_RDONLY;
 	int r = 0;
 
+	if (type->kind == NODE_TEXT)
+		return writes ? open_text(handle, flags) : render(handle);
 	if (writes && type->operation)
 		r = type->operation(handle->node, &handle->operation);
 	if (r == 0 && type->kind == NODE_OUTPUT)
@@ -132,7 +163,7 @@ int handle_open(const struct node *node, int flags, pid_t pid, handle_fn fn,
 	int r;
 
 	if ((flags & O_ACCMODE) != O_RDONLY && !node_is_writable(node)) {
-		if (node->trashed && node->type->commit)
+		if (node->trashed && node->type->commit && node->type->kind == NODE_PLAIN)
 			explain_trash(node);
 		return -EACCES;
 	}
@@ -145,8 +176,10 @@ int handle_open(const struct node *node, int flags, pid_t pid, handle_fn fn,
 	handle->fn = fn;
 	handle->userdata = userdata;
 	handle->output_fd = -1;
-	handle->is_control = (flags & O_ACCMODE) != O_RDONLY;
+	handle->is_control =
+		(flags & O_ACCMODE) != O_RDONLY && node->type->kind != NODE_TEXT;
 	writing_init(&handle->writing, pid);
+	draft_init(&handle->draft, pid);
 	handle->path = strdup(node->path);
 	r = handle->path ? open_content(handle, flags) : -ENOMEM;
 	if (r < 0) {
@@ -254,8 +287,85 @@ void handle_set_created(struct handle *handle)
 	handle->created = true;
 }
 
+static int save(struct handle *handle);
+
+static void on_saved(void *userdata, int r, struct str why)
+{
+	struct handle *handle = userdata;
+
+	handle->committing = false;
+	handle->result = r;
+	if (!handle->released)
+		handle->fn(handle->userdata, handle);
+	else if (!handle->draft.changed || save(handle) != -EINPROGRESS)
+		handle_free(handle);
+}
+
+/* Saves the draft as it is now; what is written meanwhile is saved after that. */
+static int save(struct handle *handle)
+{
+	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
+	int r;
+
+	if (handle->committing)
+		return -EINPROGRESS;
+	handle->draft.changed = false;
+	handle->commit = (struct commit){ .done = on_saved, .userdata = handle };
+	r = handle->own.type->commit(&handle->own, &handle->commit,
+				     strbuf_str(&handle->draft.text), &why);
+	handle->committing = r == -EINPROGRESS;
+	handle->result = r;
+	return r;
+}
+
+bool handle_is_text(const struct handle *handle)
+{
+	return handle->is_text;
+}
+
+/* Makes @text the draft, if it is one that can be saved. */
+static int accept_text(struct handle *handle, int r, struct strbuf *text)
+{
+	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
+
+	if (r == 0)
+		r = handle->own.type->check(&handle->own, NULL, strbuf_str(text), &why);
+	if (r == 0) {
+		draft_accept(&handle->draft, text);
+		return 0;
+	}
+	draft_fail(&handle->draft, r);
+	(void)read_draft(handle);
+	return r;
+}
+
+int handle_edit(struct handle *handle, uint64_t lock_owner, off_t offset, struct str data)
+{
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+	int r;
+
+	draft_owned(&handle->draft, lock_owner);
+	r = draft_write(&handle->draft, offset, data, &text);
+	return accept_text(handle, r, &text);
+}
+
+int handle_resize(struct handle *handle, off_t len)
+{
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+	int r = draft_resize(&handle->draft, len, &text);
+
+	return accept_text(handle, r, &text);
+}
+
+int handle_sync(struct handle *handle)
+{
+	return handle->is_text && handle->draft.changed ? save(handle) : 0;
+}
+
 int handle_flush(struct handle *handle, uint64_t lock_owner, pid_t pid)
 {
+	if (handle->is_text)
+		return draft_flush(&handle->draft, lock_owner, pid) ? save(handle) : 0;
 	if (!handle->is_control || handle->committing ||
 	    !writing_flush(&handle->writing, lock_owner, pid))
 		return 0;
@@ -268,18 +378,26 @@ void handle_release(struct handle *handle)
 		return;
 	if (handle->writing.pending && !handle->committing)
 		(void)carry_out(handle);
+	(void)handle_sync(handle);
 	handle->node = NULL;
 	handle->released = true;
 	if (!handle->committing)
 		handle_free(handle);
 }
 
-static int read_text(struct handle *handle, size_t start, size_t size, struct strbuf *ret)
+static int read_part(const struct strbuf *text, size_t start, size_t size,
+		     struct strbuf *ret)
 {
-	size_t rest = start < handle->text.len ? handle->text.len - start : 0;
+	size_t rest = start < text->len ? text->len - start : 0;
 
-	return strbuf_add(ret, strbuf_cstr(&handle->text) + (rest > 0 ? start : 0),
+	return strbuf_add(ret, strbuf_cstr(text) + (rest > 0 ? start : 0),
 			  rest < size ? rest : size);
+}
+
+static int read_text(const struct handle *handle, size_t start, size_t size,
+		     struct strbuf *ret)
+{
+	return read_part(&handle->text, start, size, ret);
 }
 
 static int read_control(struct handle *handle, size_t size, struct strbuf *ret)
@@ -390,6 +508,10 @@ int handle_read(struct handle *handle, off_t offset, size_t size, bool nonblock,
 		return read_output(handle, offset, size, nonblock, ret);
 	case NODE_WAIT:
 		return read_wait(handle, size, ret);
+	case NODE_TEXT:
+		if (handle->is_text)
+			return read_part(&handle->draft.text, (size_t)offset, size, ret);
+		break;
 	case NODE_PLAIN:
 		break;
 	}
@@ -411,6 +533,7 @@ bool handle_is_readable(struct handle *handle)
 		return !is_live(handle) || is_replaced(handle);
 	case NODE_WAIT:
 		return handle->text.len > 0 || !is_live(handle);
+	case NODE_TEXT:
 	case NODE_PLAIN:
 		break;
 	}

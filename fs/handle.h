@@ -48,6 +48,17 @@ int handle_read(struct handle *handle, off_t offset, size_t size, bool nonblock,
 int handle_write(struct handle *handle, uint64_t lock_owner, struct str data);
 
 /*
+ * For a text that is edited, which is written as any file: changes what will be saved
+ * when its writer closes it, or at handle_sync(). 0; -EFBIG, or what the row's check
+ * says: then nothing of what has not been saved will be.
+ */
+bool handle_is_text(const struct handle *handle);
+int handle_edit(struct handle *handle, uint64_t lock_owner, off_t offset,
+		struct str data);
+int handle_resize(struct handle *handle, off_t len);
+int handle_sync(struct handle *handle); /* as handle_flush() by the writer */
+
+/*
  * close(2) by process @pid of one descriptor of the file. 0; -EINPROGRESS while the
  * request is carried out, ask handle_result() after the callback; or its errno.
  */

@@ -52,6 +52,7 @@ struct program {
 	struct scalars *scalars;
 	struct spawner *spawner;
 	struct trash *trash;
+	struct amender *amender;
 	struct view view;
 	struct session *session;
 	struct fuse_args args;
@@ -78,6 +79,7 @@ static void program_done(struct program *program)
 	stopper_free(program->stopper);
 	scalars_free(program->scalars);
 	trash_free(program->trash);
+	amender_free(program->amender);
 	spawner_free(program->spawner);
 	project_free(program->operations);
 	python_free(program->python);
@@ -359,6 +361,9 @@ static int make_parts(struct program *program)
 				program->supervisor, &program->spawner);
 	if (r == 0)
 		r = trash_new(program->store, program->spawner, &program->trash);
+	if (r == 0)
+		r = amender_new(program->loop, program->store, program->spawner,
+				&program->amender);
 	if (r < 0)
 		return r;
 	config.loop = program->loop;
@@ -382,6 +387,7 @@ static void fill_view(struct program *program)
 	view->stopper = program->stopper;
 	view->scalars = program->scalars;
 	view->trash = program->trash;
+	view->amender = program->amender;
 	view->op_main = program->op_main;
 	view->nofollow = program->options.nofollow;
 	view->uid = program->options.has_uid ? program->options.uid : geteuid();

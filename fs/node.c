@@ -396,7 +396,8 @@ static int measure(const struct node *node, struct stat *ret)
 	/* A file whose content can't be read now is there all the same, and has none. */
 	if (r < 0 && r != -EINPROGRESS && r != -ENOENT && !node->type->link)
 		r = 0;
-	if (node->type->kind == NODE_PLAIN && !node->type->size)
+	if ((node->type->kind == NODE_PLAIN || node->type->kind == NODE_TEXT) &&
+	    !node->type->size)
 		ret->st_size = (off_t)text.len;
 	return r;
 }

@@ -30,6 +30,7 @@ enum node_kind {
 	NODE_PLAIN,
 	NODE_OUTPUT, /* grows while the run is alive; reading follows it */
 	NODE_WAIT,   /* reading waits for the end of the run */
+	NODE_TEXT,   /* is edited as any text file is (fs/draft.h) */
 };
 
 typedef void (*node_list_fn)(void *userdata, const char *name, mode_t mode);

@@ -19,6 +19,7 @@ static const char readme[] =
 	"    cat runs/ID/restart                how that went\n"
 	"    touch runs/ID/needed               from now on only if a flag differs\n"
 	"    echo > runs/ID/stop                end it\n"
+	"    echo text > runs/ID/label          name it; also tags (+a -b) and comment\n"
 	"    rmdir runs/ID                      delete it: trash/ID\n"
 	"    mv trash/ID runs/                  restore it\n"
 	"    rmdir trash/ID                     delete it for good\n"

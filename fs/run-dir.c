@@ -190,65 +190,6 @@ static int op_read(const struct node *node, struct strbuf *ret_text)
 	return strbuf_addc(ret_text, '\n');
 }
 
-/* One line, whatever somebody has put into it. */
-static int add_line(struct str text, struct strbuf *ret_text)
-{
-	for (size_t i = 0; i < text.len; i++)
-		strbuf_addc(ret_text, text.data[i] == '\n' ? ' ' : text.data[i]);
-	return strbuf_addc(ret_text, '\n');
-}
-
-static int label_read(const struct node *node, struct strbuf *ret_text)
-{
-	_cleanup_(strbuf_done) struct strbuf label = STRBUF_INIT;
-	_cleanup_(run_freep) struct run *run = NULL;
-	int r = node_run(node, &run);
-
-	if (r == 0)
-		r = run_attr_string(run, "label", &label);
-	if (r < 0)
-		return run && r == -ENOENT ? 0 : r;
-	return add_line(strbuf_str(&label), ret_text);
-}
-
-static int tags_read(const struct node *node, struct strbuf *ret_text)
-{
-	_cleanup_(value_done) struct value tags = VALUE_INIT;
-	_cleanup_(run_freep) struct run *run = NULL;
-	int r = node_run(node, &run);
-
-	if (r == 0)
-		r = run_attr(run, "tags", &tags);
-	if (r < 0)
-		return run && r == -ENOENT ? 0 : r;
-	for (size_t i = 0; tags.type == VALUE_LIST && i < tags.list.n_items; i++)
-		add_line(value_str(&tags.list.items[i]), ret_text);
-	return strbuf_error(ret_text);
-}
-
-/* The text of each of Guild's comments, the oldest first. */
-static int comment_read(const struct node *node, struct strbuf *ret_text)
-{
-	_cleanup_(value_done) struct value comments = VALUE_INIT;
-	_cleanup_(run_freep) struct run *run = NULL;
-	int r = node_run(node, &run);
-
-	if (r == 0)
-		r = run_attr(run, "comments", &comments);
-	if (r < 0)
-		return run && r == -ENOENT ? 0 : r;
-	for (size_t i = 0; comments.type == VALUE_LIST && i < comments.list.n_items;
-	     i++) {
-		const struct value *body = value_get(&comments.list.items[i], "body");
-
-		if (!body)
-			continue;
-		strbuf_addstr(ret_text, value_str(body));
-		strbuf_addc(ret_text, '\n');
-	}
-	return strbuf_error(ret_text);
-}
-
 static int cmd_read(const struct node *node, struct strbuf *ret_text)
 {
 	_cleanup_(strv_freep) char **argv = NULL;
@@ -506,9 +447,12 @@ static const struct node_type run_entries[] = {
 	{ "stop", S_IFREG | 0644, .read = answer_read, .check = stop_check,
 	  .commit = stop_commit },
 	{ "op", S_IFREG | 0444, .read = op_read, .backing = "opref", .told = true },
-	{ "label", S_IFREG | 0444, .read = label_read, .backing = "attrs/label" },
-	{ "tags", S_IFREG | 0444, .read = tags_read, .backing = "attrs/tags" },
-	{ "comment", S_IFREG | 0444, .read = comment_read, .backing = "attrs/comments" },
+	{ "label", S_IFREG | 0644, NODE_TEXT, .read = label_read, .check = label_check,
+	  .commit = label_commit, .backing = "attrs/label" },
+	{ "tags", S_IFREG | 0644, NODE_TEXT, .read = tags_read, .check = tags_check,
+	  .commit = tags_commit, .backing = "attrs/tags" },
+	{ "comment", S_IFREG | 0644, NODE_TEXT, .read = comment_read,
+	  .check = comment_check, .commit = comment_commit, .backing = "attrs/comments" },
 	{ "cmd", S_IFREG | 0444, .read = cmd_read, .backing = "attrs/cmd", .told = true },
 	{ "env", S_IFREG | 0444, .read = env_read, .backing = "attrs/env", .told = true },
 	{ "pid", S_IFREG | 0444, .read = pid_read },

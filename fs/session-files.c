@@ -9,12 +9,13 @@
 
 static int try_open(fuse_req_t req, struct node *node, struct fuse_file_info *fi)
 {
-	bool is_stream =
-		(fi->flags & O_ACCMODE) != O_RDONLY || node->type->kind == NODE_WAIT;
+	bool writes = (fi->flags & O_ACCMODE) != O_RDONLY;
+	bool is_stream = (writes && node->type->kind != NODE_TEXT) ||
+			 node->type->kind == NODE_WAIT;
 	struct handle *handle;
 	int r;
 
-	if ((fi->flags & O_ACCMODE) != O_RDONLY && !may_write(req))
+	if (writes && !may_write(req))
 		return -EACCES;
 	r = handle_open(node, fi->flags, fuse_req_ctx(req)->pid, session_handle_committed,
 			session_of(req), &handle);
@@ -130,7 +131,10 @@ void runfs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 void runfs_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
 		 off_t offset, struct fuse_file_info *fi)
 {
-	int r = handle_write(handle_of(fi), fi->lock_owner, (struct str){ data, size });
+	const struct str text = { data, size };
+	struct handle *handle = handle_of(fi);
+	int r = handle_is_text(handle) ? handle_edit(handle, fi->lock_owner, offset, text)
+				       : handle_write(handle, fi->lock_owner, text);
 
 	if (r < 0)
 		reply_error(req, r);
@@ -138,17 +142,23 @@ void runfs_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
 		(void)fuse_reply_write(req, size);
 }
 
-void runfs_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+/* Answers with how it went, when it is through. */
+static void reply_committed(fuse_req_t req, struct handle *handle, int r)
 {
-	struct handle *handle = handle_of(fi);
-	int r = handle_flush(handle, fi->lock_owner, fuse_req_ctx(req)->pid);
-
 	if (r == -EINPROGRESS)
 		(void)waiter_park(req,
 				  (struct waiter){ .kind = WAIT_FLUSH, .handle = handle },
 				  NULL);
 	else
 		(void)fuse_reply_err(req, -r);
+}
+
+void runfs_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct handle *handle = handle_of(fi);
+
+	reply_committed(req, handle,
+			handle_flush(handle, fi->lock_owner, fuse_req_ctx(req)->pid));
 }
 
 void runfs_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -162,7 +172,9 @@ void runfs_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 void runfs_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
 {
-	(void)fuse_reply_err(req, 0);
+	struct handle *handle = handle_of(fi);
+
+	reply_committed(req, handle, handle_sync(handle));
 }
 
 void runfs_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
@@ -170,7 +182,8 @@ void runfs_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
 {
 	struct handle *handle = handle_of(fi);
 	unsigned int events = POLLOUT | POLLWRNORM;
-	bool plain = handle_node(handle)->type->kind == NODE_PLAIN;
+	enum node_kind kind = handle_node(handle)->type->kind;
+	bool plain = kind == NODE_PLAIN || kind == NODE_TEXT;
 
 	if (pollhandle && !plain)
 		poller_add(session_of(req), handle, pollhandle);

@@ -2,6 +2,7 @@
 #include "fs/session-private.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,19 +108,47 @@ void runfs_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 static int judge_setattr(const struct node *node, const struct stat *attr, int to_set)
 {
 	if (to_set & FUSE_SET_ATTR_MODE &&
-	    (attr->st_mode & 07777) != (node->type->mode & 07777))
+	    (attr->st_mode & 07777) != (node_mode(node) & 07777))
 		return -EPERM;
 	if ((to_set & FUSE_SET_ATTR_UID && attr->st_uid != node->view->uid) ||
 	    (to_set & FUSE_SET_ATTR_GID && attr->st_gid != node->view->gid))
 		return -EPERM;
 	if (to_set & FUSE_SET_ATTR_SIZE && !node_is_writable(node))
 		return -EACCES;
-	if (to_set & FUSE_SET_ATTR_SIZE && attr->st_size != 0)
+	if (to_set & FUSE_SET_ATTR_SIZE && attr->st_size != 0 &&
+	    node->type->kind != NODE_TEXT)
 		return -EINVAL;
 	if (to_set & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME) &&
 	    !node_is_writable(node))
 		return -EPERM;
 	return 0;
+}
+
+/* truncate(2): cut, and saved at once. -EINPROGRESS: @req is answered when it is. */
+static int truncate_text(fuse_req_t req, struct node *node, off_t len)
+{
+	struct session *session = session_of(req);
+	struct handle *handle;
+	int r;
+
+	if (!may_write(req))
+		return -EACCES;
+	r = handle_open(node, O_WRONLY, fuse_req_ctx(req)->pid, session_handle_committed,
+			session, &handle);
+	if (r < 0)
+		return r;
+	r = handle_resize(handle, len);
+	if (r == 0)
+		r = handle_sync(handle);
+	if (r == -EINPROGRESS)
+		(void)waiter_park(req,
+				  (struct waiter){ .kind = WAIT_SETATTR,
+						   .node = node,
+						   .handle = handle },
+				  NULL);
+	else
+		handle_release(handle);
+	return r;
 }
 
 void runfs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
@@ -128,9 +157,12 @@ void runfs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set
 	struct node *node = node_of(req, ino);
 	int r = judge_setattr(node, attr, to_set);
 
-	if (r < 0)
+	if (r == 0 && to_set & FUSE_SET_ATTR_SIZE && node->type->kind == NODE_TEXT)
+		r = fi ? handle_resize(handle_of(fi), attr->st_size)
+		       : truncate_text(req, node, attr->st_size);
+	if (r < 0 && r != -EINPROGRESS)
 		reply_error(req, r);
-	else
+	else if (r == 0)
 		answer_getattr(req, node);
 }
 

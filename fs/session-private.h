@@ -43,8 +43,9 @@ enum waiter_kind {
 	WAIT_GETATTR,
 	WAIT_OPEN,
 	WAIT_OPENDIR,
-	WAIT_READ,  /* the same; or for the run, or for the handle's commit */
-	WAIT_FLUSH, /* for the handle's commit */
+	WAIT_READ,    /* the same; or for the run, or for the handle's commit */
+	WAIT_FLUSH,   /* for the handle's commit */
+	WAIT_SETATTR, /* the same; the handle is only the request's */
 };
 
 struct waiter {

@@ -8,6 +8,8 @@
 static void waiter_free(struct waiter *waiter)
 {
 	list_unlink(&waiter->link);
+	if (waiter->kind == WAIT_SETATTR)
+		handle_release(waiter->handle);
 	if (waiter->run_id)
 		watch_remove(waiter->session->watch, waiter->run_id);
 	free(waiter->run_id);
@@ -166,6 +168,18 @@ void session_run_changed(struct session *session, const char *id)
 	view_keep_looks(session->view, false);
 }
 
+static void answer_setattr(struct waiter *waiter)
+{
+	struct node *node = waiter->node;
+	int r = handle_result(waiter->handle);
+	fuse_req_t req = waiter_take(waiter);
+
+	if (r < 0)
+		reply_error(req, r);
+	else
+		answer_getattr(req, node);
+}
+
 void session_handle_committed(void *userdata, struct handle *handle)
 {
 	struct session *session = userdata;
@@ -180,6 +194,8 @@ void session_handle_committed(void *userdata, struct handle *handle)
 			continue;
 		if (waiter->kind == WAIT_FLUSH)
 			(void)fuse_reply_err(waiter_take(waiter), -handle_result(handle));
+		else if (waiter->kind == WAIT_SETATTR)
+			answer_setattr(waiter);
 		else
 			waiter_read(waiter);
 	}
@@ -209,6 +225,7 @@ static void retry(struct waiter *waiter)
 		break;
 	case WAIT_READ:
 	case WAIT_FLUSH:
+	case WAIT_SETATTR:
 		break;
 	}
 }
@@ -230,7 +247,8 @@ void session_ask_again(struct session *session)
 	list_for_each (link, &session->waiters) {
 		struct waiter *waiter = list_entry(link, struct waiter, link);
 
-		if (waiter->kind == WAIT_READ || waiter->kind == WAIT_FLUSH) {
+		if (waiter->kind == WAIT_READ || waiter->kind == WAIT_FLUSH ||
+		    waiter->kind == WAIT_SETATTR) {
 			read_again(waiter);
 			continue;
 		}

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "engine/amend.h"
 #include "engine/cleanup.h"
 #include "engine/index.h"
 #include "engine/launch.h"
@@ -25,6 +26,7 @@ struct view {
 	struct stopper *stopper;
 	struct scalars *scalars;
 	struct trash *trash;
+	struct amender *amender;
 	const char *op_main; /* path of op-main.py */
 	bool nofollow;	     /* reading `output` never waits */
 	uid_t uid;	     /* whose the files are shown to be */

@@ -26,6 +26,7 @@ done <<END
 755 . ops runs trash ops/echo.py ops/echo.py/runs runs/$first runs/$first/attrs
 644 ops/echo.py/run ops/echo.py/stage ops/echo.py/needed
 644 runs/$first/restart runs/$first/needed runs/$first/stop runs/$first/flags
+644 runs/$first/label runs/$first/tags runs/$first/comment
 444 README ops/echo.py/flags ops/echo.py/help
 444 runs/$first/output runs/$first/status runs/$first/exit_status runs/$first/wait
 444 runs/$first/op runs/$first/cmd runs/$first/env runs/$first/pid runs/$first/elapsed

@@ -88,6 +88,7 @@ void client_make(void)
 				 &spawner),
 		     0);
 	cr_assert_eq(trash_new(view.store, spawner, &view.trash), 0);
+	cr_assert_eq(amender_new(loop, view.store, spawner, &view.amender), 0);
 	cr_assert_eq(node_table_new(&view, &root_type, &nodes), 0);
 }
 
@@ -98,6 +99,7 @@ void client_remove(void)
 	stopper_free(view.stopper);
 	scalars_free(view.scalars);
 	trash_free(view.trash);
+	amender_free(view.amender);
 	spawner_free(spawner);
 	project_free(view.project);
 	python_free(python);
