@@ -272,12 +272,13 @@ static int merge_over_own(const struct decider *decider, const struct run *run,
 	return r < 0 ? r : merge_flags(decider, ret_own, complete, decision, ret_why);
 }
 
-int decide_restart(const struct decider *decider, const struct run *run, struct str text,
-		   bool complete, struct decision *decision, struct strbuf *ret_why)
+/* @status: as which the run counts for needed. */
+static int decide_start(const struct decider *decider, const struct run *run,
+			enum run_status status, struct str text, bool complete,
+			struct decision *decision, struct strbuf *ret_why)
 {
 	_cleanup_(flags_done) struct flags own = FLAGS_INIT;
 	_cleanup_close_ int dir_fd = run_open_dir(run);
-	enum run_status status = run_status(run);
 	int r;
 
 	if (dir_fd < 0) {
@@ -285,9 +286,7 @@ int decide_restart(const struct decider *decider, const struct run *run, struct 
 			    run_id(run), strerror(-dir_fd));
 		return dir_fd;
 	}
-	r = check_alive(run, status, ret_why);
-	if (r == 0)
-		r = request_parse(text, complete, &decision->request, ret_why);
+	r = request_parse(text, complete, &decision->request, ret_why);
 	if (r == 0)
 		r = merge_over_own(decider, run, complete, decision, &own, ret_why);
 	if (r == 0)
@@ -305,6 +304,27 @@ int decide_restart(const struct decider *decider, const struct run *run, struct 
 
 	return decision->source ? check_source(decision, ret_why)
 				: check_command(decision, run, dir_fd, ret_why);
+}
+
+int decide_restart(const struct decider *decider, const struct run *run, struct str text,
+		   bool complete, struct decision *decision, struct strbuf *ret_why)
+{
+	enum run_status status = run_status(run);
+	int r = check_alive(run, status, ret_why);
+
+	return r < 0 ? r
+		     : decide_start(decider, run, status, text, complete, decision,
+				    ret_why);
+}
+
+int decide_turn(const struct decider *decider, const struct run *run, struct str text,
+		struct decision *decision, struct strbuf *ret_why)
+{
+	enum run_status status = run_status_behind(run);
+	int r = check_alive(run, status, ret_why);
+
+	return r < 0 ? r
+		     : decide_start(decider, run, status, text, true, decision, ret_why);
 }
 
 static int check_staged(const struct run *run, struct strbuf *ret_why)

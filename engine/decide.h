@@ -51,6 +51,10 @@ void decision_done(struct decision *decision);
 int decide_restart(const struct decider *decider, const struct run *run, struct str text,
 		   bool complete, struct decision *decision, struct strbuf *ret_why);
 
+/* The same when the turn of @run has come, which waits with the request @text. */
+int decide_turn(const struct decider *decider, const struct run *run, struct str text,
+		struct decision *decision, struct strbuf *ret_why);
+
 /*
  * Decides on @text as flags for @run, which stays staged: -EBUSY when it is not, -EINVAL
  * for an option that says how to start. Nothing is looked for that only a start needs.

@@ -13,10 +13,14 @@
 #include <unistd.h>
 
 #include "engine/file.h"
+#include "engine/lock.h"
 #include "engine/loop.h"
 #include "engine/operation.h"
+#include "engine/pending.h"
 
 #define REFRESH_US 1000000
+#define SCAN_REST  50 /* times what a scan takes, to the next that nobody waits for */
+
 /* A directory's times may stand still for this long while it changes (a timer tick). */
 #define TIME_GRAIN_NS 100000000
 
@@ -27,6 +31,7 @@ struct entry {
 	bool staged;	    /* and so never started */
 	int64_t started_us; /* initialized, when it never was; 0 when neither is known */
 	struct file_stamp stamp; /* of .guild */
+	bool live;		 /* it was, or may soon be, at the last look */
 	bool fresh;		 /* the stamp tells whether the rest still holds */
 };
 
@@ -38,6 +43,7 @@ struct index {
 	struct file_stamp list_stamp; /* of runs/ when it was listed */
 	bool list_settled;
 	int64_t refreshed_us;
+	int64_t scan_us; /* how long looking at all of them took */
 };
 
 int index_new(struct store *store, struct index **ret)
@@ -57,7 +63,7 @@ static void entry_forget(struct entry *entry)
 	free(entry->op_name);
 	entry->opref = entry->op_name = NULL;
 	entry->started_us = 0;
-	entry->staged = false;
+	entry->staged = entry->live = false;
 }
 
 static void free_entries(struct entry *entries, size_t n)
@@ -235,8 +241,7 @@ static int read_entry(struct entry *entry, const struct run *run)
 		return -ENOMEM;
 	if (operation_name_of_opref(str_from(entry->opref), &name) == 0)
 		entry->op_name = strbuf_take(&name);
-	entry->staged =
-		faccessat(run_guild_fd(run), "STAGED", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	entry->staged = !run_was_started(run);
 	if (run_attr_int(run, "started", &entry->started_us) < 0 &&
 	    run_attr_int(run, "initialized", &entry->started_us) < 0)
 		entry->started_us = 0;
@@ -253,6 +258,22 @@ static bool is_settled(const struct stat *st)
 	       TIME_GRAIN_NS;
 }
 
+static bool is_live(const struct run *run)
+{
+	pid_t pid;
+
+	return lock_holder(run_guild_fd(run), &pid) > 0 ||
+	       pending_exists(run_guild_fd(run));
+}
+
+/* Its end, if its supervisor was killed, changes no stamp. */
+static void refresh_live(struct entry *entry, int runs_fd)
+{
+	_cleanup_(run_freep) struct run *run = NULL;
+
+	entry->live = run_open(runs_fd, entry->id, &run) == 0 && is_live(run);
+}
+
 static void refresh_entry(struct index *index, struct entry *entry, int runs_fd)
 {
 	_cleanup_(run_freep) struct run *run = NULL;
@@ -266,14 +287,18 @@ static void refresh_entry(struct index *index, struct entry *entry, int runs_fd)
 		return;
 	}
 	file_stamp_of(&st, &stamp);
-	if (entry->fresh && file_stamp_equal(&stamp, &entry->stamp))
+	if (entry->fresh && file_stamp_equal(&stamp, &entry->stamp)) {
+		if (entry->live)
+			refresh_live(entry, runs_fd);
 		return;
+	}
 	entry_forget(entry);
 	entry->stamp = stamp;
 	r = run_open(runs_fd, entry->id, &run);
 	if (r == 0)
 		r = read_entry(entry, run);
 	entry->fresh = is_lasting(r) && is_settled(&st);
+	entry->live = r == 0 && is_live(run);
 }
 
 /* Takes in one run; all others stay as they are known. */
@@ -328,6 +353,7 @@ static int refresh(struct index *index)
 		refresh_entry(index, &index->entries[i], runs_fd);
 	if (r == 0)
 		index->refreshed_us = now;
+	index->scan_us = loop_now_us() - now;
 	return r;
 }
 
@@ -359,6 +385,26 @@ bool index_has(struct index *index, const char *op_name, const char *id)
 	(void)refresh(index);
 	place = find_place(index, id, &found);
 	return found && is_of(&index->entries[place], op_name);
+}
+
+int index_each_live(struct index *index, index_fn fn, void *userdata)
+{
+	int64_t now = loop_now_us();
+	int runs_fd = store_runs_fd(index->store);
+	int r = 0;
+
+	if (!index->listed ||
+	    now - index->refreshed_us > REFRESH_US + SCAN_REST * index->scan_us)
+		r = refresh(index);
+	for (size_t i = 0; r == 0 && i < index->n_entries; i++) {
+		struct entry *entry = &index->entries[i];
+
+		if (runs_fd >= 0 && (entry->live || !entry->fresh))
+			refresh_entry(index, entry, runs_fd);
+		if (entry->live)
+			fn(userdata, entry->id);
+	}
+	return r;
 }
 
 const char *index_latest(struct index *index, const char *op_name)

@@ -35,6 +35,13 @@ int index_each(struct index *index, const char *op_name, index_fn fn, void *user
 bool index_has(struct index *index, const char *op_name, const char *id);
 
 /*
+ * Calls @fn with each run that is alive, whoever runs it. One that begins is known as
+ * soon as anybody tells of it, or at the next scan of all: a second later, or in a large
+ * home when fifty times as long has gone by as that takes.
+ */
+int index_each_live(struct index *index, index_fn fn, void *userdata);
+
+/*
  * The run that was started last, of the operation @op_name or (NULL) of all, staged ones
  * left out; NULL when there is none. Borrowed until the next call.
  */

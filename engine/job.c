@@ -20,6 +20,9 @@ void job_done(struct job *job)
 	free(job->id);
 	free(job->opref);
 	free(job->env_file);
+	free(job->pending);
+	free(job->failure);
+	strv_free(job->others);
 	free(job->source.root);
 	free(job->source.project);
 	free(job->source.prefix);
@@ -247,19 +250,28 @@ static json_t *source_to_json(const struct job *job)
 			 "vcs_commit", (int)job->source.vcs_commit);
 }
 
+static json_t *turn_to_json(const struct job *job)
+{
+	return json_pack("{s:o, s:I, s:b, s:o, s:o}", "pending",
+			 optional_to_json(job->pending), "order_us",
+			 (json_int_t)job->order_us, "in_turn", (int)job->in_turn,
+			 "others", words_to_json(job->others), "failure",
+			 optional_to_json(job->failure));
+}
+
 int job_format(const struct job *job, struct strbuf *ret)
 {
 	json_auto_t *value = NULL;
 
 	value = json_pack(
-		"{s:i, s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I}",
+		"{s:i, s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I}",
 		"kind", (int)job->kind, "id", optional_to_json(job->id), "new",
 		(int)job->is_new, "delete", (int)job->delete_on_success, "opref",
 		optional_to_json(job->opref), "attrs", attrs_to_json(job), "argv",
 		words_to_json(job->argv), "envp", words_to_json(job->envp), "env_file",
 		optional_to_json(job->env_file), "source", source_to_json(job), "config",
-		config_to_json(job), "stop_timeout_us", (json_int_t)job->stop_timeout_us,
-		"n_files", (json_int_t)job->n_files);
+		config_to_json(job), "turn", turn_to_json(job), "stop_timeout_us",
+		(json_int_t)job->stop_timeout_us, "n_files", (json_int_t)job->n_files);
 	return add_dump(value, ret);
 }
 
@@ -330,6 +342,22 @@ static int source_from_json(const json_t *source, struct job *job)
 	return r;
 }
 
+static int turn_from_json(const json_t *turn, struct job *job)
+{
+	int r;
+
+	if (!json_is_object(turn))
+		return -EBADMSG;
+	job->order_us = json_integer_value(json_object_get(turn, "order_us"));
+	job->in_turn = json_is_true(json_object_get(turn, "in_turn"));
+	r = optional_from_json(json_object_get(turn, "pending"), &job->pending);
+	if (r == 0)
+		r = optional_from_json(json_object_get(turn, "failure"), &job->failure);
+	if (r == 0)
+		r = words_from_json(json_object_get(turn, "others"), &job->others);
+	return r;
+}
+
 static int parse_members(const json_t *value, struct job *job)
 {
 	json_int_t kind = json_integer_value(json_object_get(value, "kind"));
@@ -352,6 +380,8 @@ static int parse_members(const json_t *value, struct job *job)
 				       &job->env_file);
 	if (r == 0)
 		r = source_from_json(json_object_get(value, "source"), job);
+	if (r == 0)
+		r = turn_from_json(json_object_get(value, "turn"), job);
 	if (r == 0)
 		r = config_from_json(json_object_get(value, "config"), job);
 	if (r == 0)
@@ -404,9 +434,16 @@ static bool is_sound(const struct job *job)
 	for (size_t i = 0; i < job->n_attrs; i++)
 		if (!is_file_name(job->attrs[i].name))
 			return false;
+	for (char **id = job->others; *id; id++)
+		if (!is_file_name(*id))
+			return false;
 	if (job_is_errand(job))
 		return true;
-	return job->id && is_file_name(job->id) && job->argv[0] && *job->argv[0];
+	if (!job->id || !is_file_name(job->id))
+		return false;
+	if (job->kind == JOB_LEAVE || job->kind == JOB_FAIL)
+		return true;
+	return job->argv[0] && *job->argv[0];
 }
 
 int job_parse(struct str text, struct job *ret)

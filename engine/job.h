@@ -24,7 +24,8 @@ enum {
 	JOB_ANSWER_FD = 3, /* where to answer: the writing end of a pipe */
 	JOB_HOME_FD = 4,
 	/*
-	 * Not for a new run: the run's .guild directory, with an exclusive flock on it.
+	 * For a run that is not new: its .guild directory, with an exclusive flock on it
+	 * (JOB_LEAVE: without, it waits for that itself).
 	 * Whoever holds that lock may start the run; the supervisor lets go of it, also
 	 * for all others that have this open directory, when the start is on disk and
 	 * .guild/LOCK says who runs it.
@@ -36,6 +37,10 @@ enum {
 enum job_kind {
 	JOB_START, /* start the run */
 	JOB_STAGE, /* make it without starting it, or write it anew while it is staged */
+	JOB_QUEUE, /* let it wait for a job slot: what a start comes to when none is free
+		    */
+	JOB_LEAVE, /* take it out of the queue: it is as it was before, or staged */
+	JOB_FAIL,  /* it can't be started now that its turn has come: it is an error */
 	/*
 	 * Write the job's attributes into JOB_GUILD_FD, when its lock is free; an empty
 	 * text removes one. Or bring those that have been written so to the disk.
@@ -110,6 +115,18 @@ struct job {
 	} config;
 
 	bool delete_on_success; /* moves to the trash when it has ended with 0 */
+
+	/*
+	 * Of a start: what PENDING is to hold if the run has to wait (engine/pending.h),
+	 * and its order; whether it has waited and is next; and the runs that may go on
+	 * without a supervisor (Guild's), which count too.
+	 */
+	char *pending;
+	int64_t order_us;
+	bool in_turn;
+	char **others;
+
+	char *failure; /* of JOB_FAIL: the sentence */
 
 	int64_t stop_timeout_us; /* from SIGTERM to SIGKILL */
 	uint64_t n_files;	 /* soft RLIMIT_NOFILE of the command; 0: as it comes */

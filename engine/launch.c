@@ -4,13 +4,17 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "engine/decide.h"
 #include "engine/file.h"
+#include "engine/jobs.h"
 #include "engine/list.h"
 #include "engine/lock.h"
+#include "engine/pending.h"
 #include "engine/prepare.h"
 #include "engine/spawn.h"
+#include "engine/strv.h"
 
 #define SKIPPED "Skipping run because flags have not changed (--needed specified)"
 
@@ -19,6 +23,7 @@ struct launcher {
 	struct decider decider;
 	struct spawner *spawner;
 	struct list launches;
+	int64_t last_order_us;
 };
 
 /* A start under way. */
@@ -193,6 +198,56 @@ static struct preparation preparation_of(const struct launcher *launcher,
 	};
 }
 
+/* When a request was made: later than all that were made here before. */
+static int64_t next_order(struct launcher *launcher)
+{
+	struct timespec now;
+	int64_t us;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+	if (us <= launcher->last_order_us)
+		us = launcher->last_order_us + 1;
+	return launcher->last_order_us = us;
+}
+
+static void add_other(void *userdata, const char *id)
+{
+	(void)strv_append(userdata, str_from(id));
+}
+
+/* Who counts beside those that have a slot; without a limit nobody needs to know. */
+static int add_others(const struct launcher *launcher, struct job *job)
+{
+	struct jobs jobs;
+	int r = jobs_read(store_fd(launcher->config.store), &jobs);
+
+	if (r < 0 || jobs.kind != JOBS_NUMBER || jobs.number == 0)
+		return r;
+	return index_each_live(launcher->config.index, add_other, &job->others);
+}
+
+/* What the run waits with if there is no slot for it. */
+static int add_pending(struct launcher *launcher, struct str text, unsigned int needed,
+		       struct job *job)
+{
+	_cleanup_(strbuf_done) struct strbuf marker = STRBUF_INIT;
+	_cleanup_free_ char *request = str_dup(text);
+	struct pending pending = {
+		.order_us = next_order(launcher),
+		.needed = needed,
+		.project = (char *)(uintptr_t)launcher->config.project,
+		.request = request,
+	};
+	int r = pending_format(&pending, &marker);
+
+	if (!request || r < 0)
+		return -ENOMEM;
+	job->order_us = pending.order_us;
+	job->pending = strbuf_take(&marker);
+	return job->pending ? 0 : -ENOMEM;
+}
+
 /* Takes the transition lock of @run: a descriptor that holds it, or -errno. */
 static int lock_run(const struct run *run, struct strbuf *ret_why)
 {
@@ -228,6 +283,10 @@ static int restart_locked(struct launcher *launcher, const struct run *run, int 
 		return strbuf_adds(ret_answer, SKIPPED);
 	preparation = preparation_of(launcher, JOB_START, &decision, run_id(run));
 	r = prepare_restart(&preparation, run, &job);
+	if (r == 0)
+		r = add_pending(launcher, text, 0, &job);
+	if (r == 0)
+		r = add_others(launcher, &job);
 	if (r == 0)
 		r = strbuf_addf(&answer, "Restarting %s", run_id(run));
 	if (r == 0)
@@ -291,8 +350,6 @@ int launch_flags(struct launcher *launcher, const char *id, struct str text, lau
 static const char *find_match(const struct launcher *launcher,
 			      const struct decision *decision, unsigned int needed)
 {
-	if (decision->request.needed && needed == 0)
-		needed = run_needed_default();
 	if (needed == 0)
 		return NULL;
 	return index_match(launcher->config.index, decision->operation->opref,
@@ -317,12 +374,18 @@ static int make_run(struct launcher *launcher, enum job_kind kind,
 			       ret_answer);
 	if (r < 0)
 		return r;
+	if (decision.request.needed && needed == 0)
+		needed = run_needed_default();
 	match = find_match(launcher, &decision, needed);
 	if (match)
 		return strbuf_adds(ret_answer, match);
 
 	preparation = preparation_of(launcher, kind, &decision, id);
 	r = prepare_new(&preparation, &job);
+	if (r == 0)
+		r = add_pending(launcher, text, needed, &job);
+	if (r == 0)
+		r = add_others(launcher, &job);
 	if (r == 0)
 		r = hand_over(launcher, &job, -1, id, fn, userdata, ret);
 	return explain(r, kind == JOB_START ? "start a run" : "stage a run", ret_answer);
@@ -342,4 +405,106 @@ int launch_stage(struct launcher *launcher, const struct operation *operation,
 {
 	return make_run(launcher, JOB_STAGE, operation, needed, text, fn, userdata, ret,
 			ret_answer);
+}
+
+/* A job that needs nothing but the run. */
+static int hand_over_plain(struct launcher *launcher, enum job_kind kind,
+			   const struct run *run, int guild_fd, const char *answer,
+			   launch_fn fn, void *userdata, struct launch **ret)
+{
+	struct job job = { .kind = kind, .id = (char *)(uintptr_t)run_id(run) };
+
+	return hand_over(launcher, &job, guild_fd, answer, fn, userdata, ret);
+}
+
+/* Another run with the same flags may have come to its end meanwhile. */
+static bool is_matched(const struct launcher *launcher, const struct run *run,
+		       const struct pending *pending, const struct decision *decision)
+{
+	return !run_was_started(run) && find_match(launcher, decision, pending->needed);
+}
+
+static int turn_locked(struct launcher *launcher, const struct run *run, int guild_fd,
+		       launch_fn fn, void *userdata, struct launch **ret,
+		       struct strbuf *ret_answer)
+{
+	_cleanup_(decision_done) struct decision decision = DECISION_INIT;
+	_cleanup_(pending_done) struct pending pending = PENDING_INIT;
+	_cleanup_(strbuf_done) struct strbuf answer = STRBUF_INIT;
+	_cleanup_(job_done) struct job job = JOB_INIT;
+	struct decider decider = launcher->decider;
+	struct preparation preparation;
+	int r = pending_read(guild_fd, &pending);
+
+	if (r < 0)
+		return r == -ENOENT || r == -EBADMSG ? -ESTALE : r;
+	decider.project = pending.project;
+	r = decide_turn(&decider, run, str_from(pending.request), &decision, ret_answer);
+	if (r < 0)
+		return r;
+	if (decision.skip || is_matched(launcher, run, &pending, &decision))
+		return hand_over_plain(launcher, JOB_LEAVE, run, guild_fd, SKIPPED, fn,
+				       userdata, ret);
+	preparation = preparation_of(launcher, JOB_START, &decision, run_id(run));
+	r = prepare_restart(&preparation, run, &job);
+	job.in_turn = true;
+	if (r == 0)
+		r = add_others(launcher, &job);
+	if (r == 0)
+		r = strbuf_addf(&answer, "Restarting %s", run_id(run));
+	if (r == 0)
+		r = hand_over(launcher, &job, guild_fd, strbuf_cstr(&answer), fn,
+			      userdata, ret);
+	return explain(r, "start the run", ret_answer);
+}
+
+int launch_turn(struct launcher *launcher, const char *id, launch_fn fn, void *userdata,
+		struct launch **ret, struct strbuf *ret_answer)
+{
+	_cleanup_(run_freep) struct run *run = NULL;
+	_cleanup_close_ int guild_fd = -1;
+	int r = find_run(launcher, id, &run, ret_answer);
+
+	if (r < 0)
+		return r == -ENOENT || r == -EINVAL ? -ESTALE : r;
+	guild_fd = lock_run(run, ret_answer);
+	return guild_fd < 0 ? guild_fd
+			    : turn_locked(launcher, run, guild_fd, fn, userdata, ret,
+					  ret_answer);
+}
+
+int launch_fail(struct launcher *launcher, const char *id, struct str why, launch_fn fn,
+		void *userdata, struct launch **ret)
+{
+	_cleanup_(strbuf_done) struct strbuf ignored = STRBUF_INIT;
+	_cleanup_(job_done) struct job job = JOB_INIT;
+	_cleanup_(run_freep) struct run *run = NULL;
+	_cleanup_close_ int guild_fd = -1;
+	int r = find_run(launcher, id, &run, &ignored);
+
+	if (r < 0)
+		return r;
+	guild_fd = lock_run(run, &ignored);
+	if (guild_fd < 0)
+		return guild_fd;
+	if (!pending_is_ours(guild_fd))
+		return -ESTALE;
+	r = prepare_failure(run, why, &job);
+	return r < 0 ? r : hand_over(launcher, &job, guild_fd, "", fn, userdata, ret);
+}
+
+int launch_leave(struct launcher *launcher, const char *id, launch_fn fn, void *userdata,
+		 struct launch **ret, struct strbuf *ret_why)
+{
+	_cleanup_(run_freep) struct run *run = NULL;
+	_cleanup_close_ int guild_fd = -1;
+	int r = find_run(launcher, id, &run, ret_why);
+
+	if (r < 0)
+		return r;
+	guild_fd = file_open_dir(run_guild_fd(run), ".");
+	if (guild_fd < 0)
+		return explain(guild_fd, "open the run", ret_why);
+	r = hand_over_plain(launcher, JOB_LEAVE, run, guild_fd, "", fn, userdata, ret);
+	return explain(r, "take the run out of the queue", ret_why);
 }

@@ -54,7 +54,8 @@ int launch_check_run(struct launcher *launcher, const struct operation *operatio
 typedef void (*launch_fn)(void *userdata, int r, struct str answer);
 
 /*
- * Carries out @text. 0 with the answer when nothing had to be started; -EINPROGRESS:
+ * Carries out @text: starts the run, or lets it wait for a job slot (engine/jobs.h) if
+ * none is free. 0 with the answer when nothing had to be started; -EINPROGRESS:
  * @fn is called, unless launch_forget() came first; else -errno with a sentence, and
  * nothing has changed.
  */
@@ -76,5 +77,25 @@ int launch_stage(struct launcher *launcher, const struct operation *operation,
 /* Writes the flags of @text over those of a staged run; there is no answer but ''. */
 int launch_flags(struct launcher *launcher, const char *id, struct str text, launch_fn fn,
 		 void *userdata, struct launch **ret, struct strbuf *ret_why);
+
+/*
+ * Starts the run @id, whose turn has come (engine/queue.h). As launch_restart(), but
+ * -EAGAIN when no slot is free after all; -EBUSY when somebody has its transition lock
+ * now; -ESTALE when there is no such run, or it does not wait. A run that is not needed
+ * any more is taken out of the queue, and that is the answer.
+ */
+int launch_turn(struct launcher *launcher, const char *id, launch_fn fn, void *userdata,
+		struct launch **ret, struct strbuf *ret_answer);
+
+/* Makes the waiting run @id an error, with @why for its output. As launch_turn(). */
+int launch_fail(struct launcher *launcher, const char *id, struct str why, launch_fn fn,
+		void *userdata, struct launch **ret);
+
+/*
+ * Takes @id out of the queue. As launch_restart(); -EAGAIN when it does not wait any
+ * more.
+ */
+int launch_leave(struct launcher *launcher, const char *id, launch_fn fn, void *userdata,
+		 struct launch **ret, struct strbuf *ret_why);
 
 void launch_forget(struct launch *launch); /* takes NULL */

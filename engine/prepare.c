@@ -614,6 +614,21 @@ static int add_started(const struct run *run, struct job *job)
 	return add_int(job, "started", now);
 }
 
+int prepare_failure(const struct run *run, struct str why, struct job *ret)
+{
+	_cleanup_(job_done) struct job job = { .kind = JOB_FAIL, .in_turn = true };
+	int r;
+
+	job.id = strdup(run_id(run));
+	job.failure = str_dup(why);
+	r = job.id && job.failure ? add_started(run, &job) : -ENOMEM;
+	if (r < 0)
+		return r;
+	*ret = job;
+	job = JOB_INIT;
+	return 0;
+}
+
 int prepare_restart(const struct preparation *preparation, const struct run *run,
 		    struct job *ret)
 {

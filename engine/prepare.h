@@ -29,6 +29,9 @@ struct preparation {
 /* 0 and a job that the caller gives to job_done(), or -errno. */
 int prepare_new(const struct preparation *preparation, struct job *ret);
 
+/* For a run that waits and can't be started, for which @why is a sentence. */
+int prepare_failure(const struct run *run, struct str why, struct job *ret);
+
 /* For a restart of @run: what stays as it is on disk is not in the job. */
 int prepare_restart(const struct preparation *preparation, const struct run *run,
 		    struct job *ret);

@@ -15,7 +15,9 @@
 #include "engine/cleanup.h"
 #include "engine/durable.h"
 #include "engine/file.h"
+#include "engine/jobs.h"
 #include "engine/lock.h"
+#include "engine/pending.h"
 #include "engine/replace.h"
 #include "engine/trash-place.h"
 
@@ -323,7 +325,17 @@ static int write_opref(struct record *record, struct durable *durable)
 	return write_file(record, REPLACE_OPREF, opref, durable);
 }
 
-/* What a run has as long as it is not started: Guild's marker, and ENV (1.4). */
+static int write_markers(struct record *record, struct durable *durable)
+{
+	int r = durable_create(durable, record->guild_fd, "STAGED", STR(""));
+
+	if (r == 0 && record->job->kind == JOB_QUEUE)
+		r = durable_create(durable, record->guild_fd, "PENDING",
+				   str_from(record->job->pending));
+	return r;
+}
+
+/* What a run has as long as it is not started: Guild's markers, and ENV (1.4). */
 static int write_staged(struct record *record, struct durable *durable,
 			struct strbuf *ret_why)
 {
@@ -338,7 +350,7 @@ static int write_staged(struct record *record, struct durable *durable,
 	if (r < 0)
 		return why(ret_why, r, "cannot write .guild/ENV");
 	if (record->job->is_new)
-		r = durable_create(durable, record->guild_fd, "STAGED", STR(""));
+		r = write_markers(record, durable);
 	return r < 0 ? why(ret_why, r, "cannot write .guild/STAGED") : 0;
 }
 
@@ -353,6 +365,19 @@ static int open_outputs(struct record *record, struct strbuf *ret_why)
 	return 0;
 }
 
+/* All that there will be of its output is why it could not be started. */
+static int write_failure(struct record *record, struct strbuf *ret_why)
+{
+	_cleanup_(strbuf_done) struct strbuf line = STRBUF_INIT;
+	int r = strbuf_addf(&line, "%s\n", record->job->failure);
+
+	if (r == 0)
+		r = file_write_fd(record->output_fd, strbuf_str(&line));
+	if (r == 0 && fsync(record->output_fd) < 0)
+		r = -errno;
+	return r < 0 ? why(ret_why, r, "cannot write .guild/output") : 0;
+}
+
 static int build_attrs(struct record *record, struct durable *durable,
 		       struct strbuf *ret_why)
 {
@@ -363,6 +388,9 @@ static int build_attrs(struct record *record, struct durable *durable,
 
 	if (!record->job->is_new)
 		old_fd = file_open_dir(record->guild_fd, "attrs");
+	/* One that can't be opened now is none that has nothing in it. */
+	if (!record->job->is_new && old_fd < 0 && old_fd != -ENOENT)
+		return why(ret_why, old_fd, "cannot read .guild/attrs");
 	r = file_make_dir(record->guild_fd, name, 0755);
 	if (r == 0) {
 		new_fd = file_open_dir(record->guild_fd, name);
@@ -397,12 +425,14 @@ int record_prepare(struct record *record, struct strbuf *ret_why)
 	r = write_manifest(record, &durable);
 	if (r < 0)
 		return why(ret_why, r, "cannot write .guild/manifest");
-	is_staged = record->job->kind == JOB_STAGE;
+	is_staged = record->job->kind == JOB_STAGE || record->job->kind == JOB_QUEUE;
 	r = is_staged ? write_staged(record, &durable, ret_why)
 		      : open_outputs(record, ret_why);
+	if (r == 0 && record->job->kind == JOB_FAIL)
+		r = write_failure(record, ret_why);
 	if (r == 0)
 		r = build_attrs(record, &durable, ret_why);
-	if (r < 0 || is_staged)
+	if (r < 0 || record->job->kind != JOB_START)
 		return r;
 
 	record->lock_fd = lock_take(record->guild_fd);
@@ -438,6 +468,30 @@ static int commit_new(struct record *record)
 	return r < 0 ? -errno : 0;
 }
 
+/* Guild may have put its hand on the run since it was decided on. */
+static int check_untouched(struct record *record, struct strbuf *ret_why)
+{
+	bool is_pending = pending_exists(record->guild_fd);
+
+	if (is_pending == record->job->in_turn &&
+	    (!is_pending || pending_is_ours(record->guild_fd)))
+		return 0;
+	strbuf_adds(ret_why, is_pending ? "the run is being started by somebody else"
+					: "the run does not wait any more");
+	return -EBUSY;
+}
+
+static int commit_old(struct record *record, struct strbuf *ret_why)
+{
+	_cleanup_close_ int status_fd = jobs_lock(record->home_fd);
+	int r;
+
+	if (status_fd < 0)
+		return why(ret_why, status_fd, "cannot lock locks/run-status");
+	r = check_untouched(record, ret_why);
+	return r < 0 ? r : replace_commit(&record->replace, record->guild_fd, ret_why);
+}
+
 int record_commit(struct record *record, struct strbuf *ret_why)
 {
 	int r;
@@ -450,7 +504,7 @@ int record_commit(struct record *record, struct strbuf *ret_why)
 		else if (r < 0)
 			(void)why(ret_why, r, "cannot make the run");
 	} else {
-		r = replace_commit(&record->replace, record->guild_fd, ret_why);
+		r = commit_old(record, ret_why);
 	}
 	record->is_committed = r == 0;
 	return r;
@@ -464,6 +518,8 @@ void record_settle(struct record *record)
 		(void)durable_sync_dir(record->home_fd, "runs");
 		(void)fsync(record->home_fd);
 	}
+	if (record->job->kind == JOB_START || record->job->kind == JOB_FAIL)
+		(void)pending_withdraw(record->home_fd, record->job->id);
 	lock_leave(record->transition_fd);
 	close_fd(take_fd(&record->transition_fd));
 }

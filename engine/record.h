@@ -20,7 +20,7 @@
  *   record_delete()   moves it to the trash, if that is wanted
  *   record_close()    makes it known: there is no LOCK any more
  *
- * A run that is only staged ends with record_clear().
+ * A run that is not started ends with record_settle(), and is cleared before that.
  *
  * record_done() undoes what record_commit() has not completed, so an error of the first
  * three leaves the home as it was.

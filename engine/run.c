@@ -14,7 +14,7 @@
 #include "engine/file.h"
 #include "engine/lock.h"
 #include "engine/path.h"
-#include "engine/proc.h"
+#include "engine/pending.h"
 #include "engine/strv.h"
 #include "engine/yaml.h"
 
@@ -308,27 +308,11 @@ static bool is_readable(const struct run *run)
 	return true;
 }
 
-/*
- * Guild's PENDING is empty, and stays when Guild dies before the start: one from before
- * the last boot is nobody's. Ours has the request in it, which waits however long.
- */
-static bool is_pending(const struct run *run)
-{
-	struct stat st;
-
-	return file_stat(run->fd, "PENDING", &st) == 0 &&
-	       (st.st_size > 0 || st.st_mtim.tv_sec * 1000000 >= proc_boot_us());
-}
-
-/* The status as one look after the other finds it, with its exit status. */
-static enum run_status look(const struct run *run, struct run_moment *moment)
+/* What it is apart from waiting to be started. */
+static enum run_status look_behind(const struct run *run, struct run_moment *moment)
 {
 	pid_t pid;
 
-	if (has_marker(run, "LOCK.remote"))
-		return RUN_RUNNING;
-	if (is_pending(run))
-		return RUN_PENDING;
 	if (has_marker(run, "STAGED"))
 		return RUN_STAGED;
 	if (lock_holder(run->fd, &pid) > 0)
@@ -337,6 +321,14 @@ static enum run_status look(const struct run *run, struct run_moment *moment)
 	if (!moment->has_exit_status || moment->exit_status > 0 || !is_readable(run))
 		return RUN_ERROR;
 	return moment->exit_status < 0 ? RUN_TERMINATED : RUN_COMPLETED;
+}
+
+/* The status as one look after the other finds it, with its exit status. */
+static enum run_status look(const struct run *run, struct run_moment *moment)
+{
+	if (has_marker(run, "LOCK.remote"))
+		return RUN_RUNNING;
+	return pending_exists(run->fd) ? RUN_PENDING : look_behind(run, moment);
 }
 
 void run_look(const struct run *run, struct run_moment *ret)
@@ -364,6 +356,13 @@ enum run_status run_status(const struct run *run)
 
 	run_look(run, &moment);
 	return moment.status;
+}
+
+enum run_status run_status_behind(const struct run *run)
+{
+	struct run_moment moment = { 0 };
+
+	return look_behind(run, &moment);
 }
 
 bool run_has_marker(const struct run *run)
@@ -408,6 +407,11 @@ int run_status_parse(struct str word, enum run_status *ret)
 		}
 	}
 	return -EINVAL;
+}
+
+bool run_was_started(const struct run *run)
+{
+	return !has_marker(run, "STAGED");
 }
 
 pid_t run_pid(const struct run *run)

@@ -81,6 +81,12 @@ enum run_status {
  * an error once it has ended.
  */
 enum run_status run_status(const struct run *run);
+
+/* What a pending run would be without that: what it was before it had to wait. */
+enum run_status run_status_behind(const struct run *run);
+
+/* One that is staged, or waits for its first start, has times for Guild's list only. */
+bool run_was_started(const struct run *run);
 const char *run_status_name(enum run_status status);
 
 /* What a run is at one moment. */

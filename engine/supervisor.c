@@ -28,7 +28,9 @@
 #include "engine/errand.h"
 #include "engine/file.h"
 #include "engine/job.h"
+#include "engine/jobs.h"
 #include "engine/loop.h"
+#include "engine/queueing.h"
 #include "engine/record.h"
 #include "engine/strbuf.h"
 #include "engine/tree.h"
@@ -49,6 +51,7 @@
 struct supervisor {
 	struct job job;
 	struct record record;
+	int slot_fd; /* as long as it is held, this run counts */
 	struct child child;
 	struct loop *loop;
 	struct capture *capture;
@@ -315,8 +318,11 @@ static int begin(struct supervisor *supervisor, struct strbuf *ret_why)
 			    job->is_new ? -1 : JOB_GUILD_FD, ret_why);
 }
 
-/* Makes a run, or writes it anew, that somebody starts later. */
-static int stage(struct supervisor *supervisor, struct strbuf *ret_why)
+/*
+ * Writes a run that is not started: one that somebody starts later, or one that can't be
+ * started any more.
+ */
+static int write_down(struct supervisor *supervisor, struct strbuf *ret_why)
 {
 	struct record *record = &supervisor->record;
 	int r;
@@ -326,21 +332,21 @@ static int stage(struct supervisor *supervisor, struct strbuf *ret_why)
 		r = record_prepare(record, ret_why);
 	if (r == 0)
 		r = record_commit(record, ret_why);
-	if (r == 0)
-		record_settle(record);
-	return r;
+	if (r < 0)
+		return r;
+	/* No LOCK keeps the next away once this one has let go. */
+	record_clear(record);
+	record_settle(record);
+	return 0;
 }
 
 /* Everything that can fail comes before the commit, and the command after it. */
-static int start(struct supervisor *supervisor, struct strbuf *ret_why)
+static int start_process(struct supervisor *supervisor, struct strbuf *ret_why)
 {
 	struct record *record = &supervisor->record;
 	struct job *job = &supervisor->job;
 	int r;
 
-	r = begin(supervisor, ret_why);
-	if (r < 0)
-		return r;
 	r = child_fork(job, record->guild_fd, &supervisor->child);
 	if (r < 0) {
 		strbuf_addf(ret_why, "cannot make a process: %s", strerror(-r));
@@ -363,13 +369,36 @@ static int start(struct supervisor *supervisor, struct strbuf *ret_why)
 	return 0;
 }
 
+static int start(struct supervisor *supervisor, struct strbuf *ret_why)
+{
+	struct record *record = &supervisor->record;
+	int r = begin(supervisor, ret_why);
+
+	if (r < 0)
+		return r;
+	supervisor->slot_fd = jobs_take_slot(JOB_HOME_FD, &supervisor->job, ret_why);
+	if (supervisor->slot_fd == -EAGAIN && !supervisor->job.in_turn)
+		return queueing_enter(record, ret_why);
+	return supervisor->slot_fd < 0 ? supervisor->slot_fd
+				       : start_process(supervisor, ret_why);
+}
+
 static int carry_out(struct supervisor *supervisor, struct strbuf *ret_why)
 {
+	int r;
+
 	switch (supervisor->job.kind) {
 	case JOB_START:
 		return start(supervisor, ret_why);
 	case JOB_STAGE:
-		return stage(supervisor, ret_why);
+	case JOB_FAIL:
+		return write_down(supervisor, ret_why);
+	case JOB_QUEUE:
+		r = begin(supervisor, ret_why);
+		return r < 0 ? r : queueing_enter(&supervisor->record, ret_why);
+	case JOB_LEAVE:
+		return queueing_leave(JOB_HOME_FD, JOB_GUILD_FD, supervisor->job.id,
+				      ret_why);
 	case JOB_AMEND:
 	case JOB_SYNC:
 	case JOB_SWEEP:
@@ -378,6 +407,11 @@ static int carry_out(struct supervisor *supervisor, struct strbuf *ret_why)
 		break;
 	}
 	return -EBADMSG;
+}
+
+static void leave_slot(struct supervisor *supervisor)
+{
+	jobs_leave_slot(JOB_HOME_FD, supervisor->job.id, take_fd(&supervisor->slot_fd));
 }
 
 static void answer(int result, const struct strbuf *why)
@@ -394,6 +428,7 @@ int main(void)
 	_cleanup_(supervisor_done) struct supervisor supervisor = {
 		.record = RECORD_INIT,
 		.child = CHILD_INIT,
+		.slot_fd = -1,
 	};
 	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
 	int r;
@@ -406,6 +441,7 @@ int main(void)
 	if (r < 0) {
 		child_done(&supervisor.child);
 		record_done(&supervisor.record);
+		leave_slot(&supervisor);
 	}
 	answer(r, &why);
 	if (r < 0)
@@ -415,12 +451,13 @@ int main(void)
 		return EXIT_SUCCESS;
 	}
 
-	record_clear(&supervisor.record);
 	if (supervisor.job.kind != JOB_START)
 		return EXIT_SUCCESS;
+	record_clear(&supervisor.record);
 	r = loop_run(supervisor.loop);
 	if (supervisor.job.delete_on_success && supervisor.exit_status == 0)
 		record_delete(&supervisor.record);
 	record_close(&supervisor.record);
+	leave_slot(&supervisor);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -37,8 +37,9 @@ struct handle {
 	struct view *view;
 	char *path;
 
-	int output_fd; /* -1 while there is none */
-	off_t read_to; /* where the last read of output ended */
+	int output_fd;	   /* -1 while there is none */
+	off_t read_to;	   /* where the last read of output ended */
+	bool awaits_start; /* its output is that of the start that is to come */
 };
 
 static void handle_free(struct handle *handle)
@@ -126,6 +127,13 @@ static int open_text(struct handle *handle, int flags)
 	return flags & O_TRUNC ? 0 : read_draft(handle);
 }
 
+static bool is_pending(const struct handle *handle)
+{
+	_cleanup_(run_freep) struct run *run = NULL;
+
+	return node_run(handle->node, &run) == 0 && run_status(run) == RUN_PENDING;
+}
+
 static int open_content(struct handle *handle, int flags)
 {
 	const struct node_type *type = handle->node->type;
@@ -139,6 +147,8 @@ static int open_content(struct handle *handle, int flags)
 		r = type->operation(handle->node, &handle->operation);
 	if (r == 0 && type->kind == NODE_OUTPUT)
 		r = open_output(handle);
+	if (r == 0 && type->kind == NODE_OUTPUT)
+		handle->awaits_start = is_pending(handle);
 	else if (r == 0 && type->kind == NODE_PLAIN && reads)
 		r = render(handle);
 	return r;
@@ -486,14 +496,38 @@ static bool is_replaced(const struct handle *handle)
 	       own.st_ino != now.st_ino;
 }
 
+/*
+ * Whether the output that is there is of a start before the one that is to come: who
+ * begins to read waits for that. Who has begun with the old one comes to its end.
+ */
+static bool is_before_start(struct handle *handle, off_t offset)
+{
+	if (offset > 0)
+		return false;
+	if (is_pending(handle)) {
+		handle->awaits_start = true;
+		return true;
+	}
+	if (handle->awaits_start && is_replaced(handle))
+		close_fd(take_fd(&handle->output_fd));
+	handle->awaits_start = false;
+	return false;
+}
+
 static int read_output(struct handle *handle, off_t offset, size_t size, bool nonblock,
 		       struct strbuf *ret)
 {
 	size_t before = ret->len;
-	int r = read_file(handle, offset, size, ret);
+	int r;
 
+	if (is_before_start(handle, offset))
+		return nonblock || handle->view->nofollow ? 0 : -EAGAIN;
+	r = read_file(handle, offset, size, ret);
 	if (r < 0 || ret->len > before || nonblock || handle->view->nofollow)
 		return r;
+	/* What there is of an earlier start grows no more. */
+	if (handle->output_fd >= 0 && is_pending(handle))
+		return 0;
 	if (is_live(handle) && !is_replaced(handle))
 		return -EAGAIN;
 	/* What the run wrote between our read and its end. */
@@ -527,6 +561,8 @@ bool handle_is_readable(struct handle *handle)
 	case NODE_OUTPUT:
 		if (handle->view->nofollow)
 			return true;
+		if (is_before_start(handle, handle->read_to))
+			return false;
 		if (open_output(handle) == 0 && handle->output_fd >= 0 &&
 		    fstat(handle->output_fd, &st) == 0 && st.st_size > handle->read_to)
 			return true;

@@ -21,6 +21,7 @@
 
 #include "engine/log.h"
 #include "engine/path.h"
+#include "engine/queue.h"
 #include "engine/watch.h"
 #include "fs/options.h"
 #include "fs/session.h"
@@ -48,6 +49,7 @@ struct program {
 	struct python *python;
 	struct project *operations;
 	struct launcher *launcher;
+	struct queue *queue; /* none for a mount that may not write */
 	struct stopper *stopper;
 	struct scalars *scalars;
 	struct spawner *spawner;
@@ -65,6 +67,8 @@ static const char usage[] =
 	"\n"
 	"  -o project=DIR           where operations come from (default: the parent of\n"
 	"                           HOME, when HOME is called .guild)\n"
+	"  -o jobs=N                how many runs of the home may go on at once (0: "
+	"any)\n"
 	"  -o stop_timeout=SECONDS  between SIGTERM and SIGKILL (30)\n"
 	"  -o nofollow              reading output never waits\n"
 	"  -o foreground, debug     stay in the foreground; log every request\n"
@@ -75,6 +79,7 @@ static const char usage[] =
 static void program_done(struct program *program)
 {
 	session_free(program->session);
+	queue_free(program->queue);
 	launcher_free(program->launcher);
 	stopper_free(program->stopper);
 	scalars_free(program->scalars);
@@ -440,6 +445,31 @@ static int add_signals(struct program *program)
 				&program->signals);
 }
 
+static void on_turn(void *userdata, const char *id, int r, struct str answer)
+{
+	struct program *program = userdata;
+	_cleanup_(strbuf_done) struct strbuf path = STRBUF_INIT, text = STRBUF_INIT;
+
+	strbuf_addf(&path, "runs/%s/restart", id);
+	strbuf_adds(&text, r < 0 ? "error: " : "");
+	strbuf_addstr(&text, answer);
+	strbuf_addc(&text, '\n');
+	if (strbuf_error(&path) == 0)
+		view_set_answer(&program->view, strbuf_cstr(&path), strbuf_str(&text));
+}
+
+static int start_queue(struct program *program)
+{
+	struct queue_config config = { .loop = program->loop,
+				       .store = program->store,
+				       .index = program->index,
+				       .launcher = program->launcher,
+				       .fn = on_turn,
+				       .userdata = program };
+
+	return program->options.read_only ? 0 : queue_new(&config, &program->queue);
+}
+
 /* What is made after the fork belongs to the process that serves. */
 static int serve(struct program *program)
 {
@@ -451,6 +481,8 @@ static int serve(struct program *program)
 	r = add_signals(program);
 	if (r == 0)
 		r = session_start(program->session, program->watch);
+	if (r == 0)
+		r = start_queue(program);
 	if (r == 0)
 		trash_recover(program->trash);
 	if (r == 0)
@@ -506,6 +538,20 @@ static int assemble(struct program *program)
 	return EXIT_SYSTEM;
 }
 
+/* The limit is the home's, for all its mounts. */
+static int set_jobs(struct program *program)
+{
+	int r = program->options.has_jobs
+			? jobs_write(store_fd(program->store), &program->options.jobs)
+			: 0;
+
+	if (r == 0)
+		return EXIT_OK;
+	log_error("cannot write %s/runfs/jobs: %s", store_path(program->store),
+		  strerror(-r));
+	return EXIT_SYSTEM;
+}
+
 static int mount_and_serve(struct program *program)
 {
 	int r = check(program);
@@ -513,6 +559,9 @@ static int mount_and_serve(struct program *program)
 	if (r != EXIT_OK || program->options.fake)
 		return r;
 	r = assemble(program);
+	if (r != EXIT_OK)
+		return r;
+	r = set_jobs(program);
 	if (r != EXIT_OK)
 		return r;
 	store_clean(program->store);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "engine/file.h"
+#include "engine/pending.h"
 
 /* `wait` can't know its size; with none, some readers would not read (fuse-facts 1.4). */
 #define WAIT_SIZE 4096
@@ -367,8 +368,9 @@ static int stat_backing(const struct node *node, struct stat *ret)
 		if (!node->type->backing ||
 		    file_stat(run_guild_fd(run), node->type->backing, &st) < 0)
 			r = fstat(run_guild_fd(run), &st) < 0 ? -errno : 0;
-		else if (node->type->kind == NODE_OUTPUT && S_ISREG(st.st_mode))
-			ret->st_size = st.st_size;
+		else if (node->type->kind == NODE_OUTPUT && S_ISREG(st.st_mode) &&
+			 !pending_exists(run_guild_fd(run)))
+			ret->st_size = st.st_size; /* of the start that is to come: 0 */
 	}
 	if (r < 0)
 		return r;

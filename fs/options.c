@@ -36,6 +36,16 @@ static void set_foreground(struct options *options)
 	options->foreground = true;
 }
 
+static void set_read_only(struct options *options)
+{
+	options->read_only = true;
+}
+
+static void set_read_write(struct options *options)
+{
+	options->read_only = false;
+}
+
 static void set_debug(struct options *options)
 {
 	options->foreground = options->debug = true;
@@ -67,6 +77,14 @@ static int read_stop_timeout(struct options *options, const char *text)
 	return r;
 }
 
+static int read_jobs(struct options *options, const char *text)
+{
+	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
+
+	options->has_jobs = true;
+	return jobs_parse(str_from(text), true, &options->jobs, &why);
+}
+
 static int read_uid(struct options *options, const char *text)
 {
 	long id;
@@ -90,13 +108,14 @@ static int read_gid(struct options *options, const char *text)
 static const struct option_row rows[] = {
 	{ "project", OPTION_VALUE, .value = read_project },
 	{ "stop_timeout", OPTION_VALUE, .value = read_stop_timeout },
+	{ "jobs", OPTION_VALUE, .value = read_jobs },
 	{ "nofollow", OPTION_SET, .set = set_nofollow },
 	{ "foreground", OPTION_SET, .set = set_foreground },
 	{ "debug", OPTION_SET, .set = set_debug },
 	{ "uid", OPTION_VALUE, .value = read_uid },
 	{ "gid", OPTION_VALUE, .value = read_gid },
-	{ "ro", OPTION_FUSE },
-	{ "rw", OPTION_FUSE },
+	{ "ro", OPTION_FUSE, .set = set_read_only },
+	{ "rw", OPTION_FUSE, .set = set_read_write },
 	{ "allow_other", OPTION_FUSE },
 	{ "allow_root", OPTION_FUSE },
 	{ "auto_unmount", OPTION_FUSE },
@@ -165,6 +184,9 @@ static int refuse_value(const struct option_row *row, struct strbuf *ret_why)
 {
 	if (row->kind == OPTION_VALUE && row->value == read_project)
 		strbuf_adds(ret_why, "option project takes a directory: project=DIR");
+	else if (row->kind == OPTION_VALUE && row->value == read_jobs)
+		strbuf_adds(ret_why, "option jobs takes a whole number, max or pause:"
+				     " jobs=N");
 	else if (row->kind == OPTION_VALUE)
 		strbuf_addf(ret_why, "option %s takes a whole number: %s=N", row->name,
 			    row->name);
@@ -189,6 +211,8 @@ static int parse_option(struct options *options, const char *option,
 
 	switch (row->kind) {
 	case OPTION_FUSE:
+		if (row->set)
+			row->set(options);
 		return strbuf_addf(&options->fuse, ",%s", option);
 	case OPTION_SET:
 		row->set(options);
@@ -246,6 +270,11 @@ static int parse_lists(struct options *options, int argc, char **argv,
 		return r;
 	if (argc - optind != 2) {
 		strbuf_adds(ret_why, "write mount.runfs HOME MOUNTPOINT [-o OPTION,...]");
+		return -EINVAL;
+	}
+	if (options->has_jobs && options->read_only) {
+		strbuf_adds(ret_why, "option jobs writes to the home, from which ro keeps"
+				     " this mount: leave one of them out");
 		return -EINVAL;
 	}
 	options->home = argv[optind];

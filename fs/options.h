@@ -8,12 +8,16 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "engine/jobs.h"
 #include "engine/strbuf.h"
 
 struct options {
 	const char *home, *mountpoint; /* as given; borrowed from argv */
 	char *project;		       /* as given, or NULL */
 	int64_t stop_timeout_us;
+	bool has_jobs;
+	struct jobs jobs;
+	bool read_only;
 	bool nofollow;
 	bool foreground, debug;
 	bool fake;    /* -f: check everything, mount nothing */

@@ -1,6 +1,7 @@
 /* The mount's top: README, latest, ops/, runs/ and trash/. */
 #include <errno.h>
 
+#include "engine/jobs.h"
 #include "fs/dirs.h"
 
 static const char readme[] =
@@ -20,6 +21,7 @@ static const char readme[] =
 	"    touch runs/ID/needed               from now on only if a flag differs\n"
 	"    echo > runs/ID/stop                end it\n"
 	"    echo text > runs/ID/label          name it; also tags (+a -b) and comment\n"
+	"    echo 2 > jobs                      let two run at once, others wait\n"
 	"    rmdir runs/ID                      delete it: trash/ID\n"
 	"    mv trash/ID runs/                  restore it\n"
 	"    rmdir trash/ID                     delete it for good\n"
@@ -72,10 +74,38 @@ static int runs_mtime(const struct node *node, struct timespec *ret)
 	return 0;
 }
 
+static int jobs_show(const struct node *node, struct strbuf *ret_text)
+{
+	struct jobs jobs;
+	int r = jobs_read(store_fd(node->view->store), &jobs);
+
+	return r < 0 ? r : jobs_format(&jobs, ret_text);
+}
+
+static int jobs_check(const struct node *node, const struct operation *operation,
+		      struct str text, struct strbuf *ret_why)
+{
+	struct jobs jobs;
+
+	return jobs_parse(text, false, &jobs, ret_why);
+}
+
+/* Sets how many runs may go on at once, for all mounts of the home. */
+static int jobs_commit(const struct node *node, struct commit *commit, struct str text,
+		       struct strbuf *ret_answer)
+{
+	struct jobs jobs;
+	int r = jobs_parse(text, true, &jobs, ret_answer);
+
+	return r < 0 ? r : jobs_write(store_fd(node->view->store), &jobs);
+}
+
 static const struct node_type root_entries[] = {
 	{ "README", S_IFREG | 0444, .read = readme_read },
 	{ "latest", S_IFLNK | 0777, .exists = latest_exists, .link = latest_link,
 	  .mtime = latest_mtime },
+	{ "jobs", S_IFREG | 0644, .read = jobs_show, .check = jobs_check,
+	  .commit = jobs_commit },
 	{ "ops", S_IFDIR | 0755, .lookup = ops_dir_lookup, .list = ops_dir_list },
 	{ "runs", S_IFDIR | 0755, .lookup = runs_dir_lookup, .list = runs_dir_list,
 	  .rmdir = runs_dir_rmdir, .take = runs_dir_take, .mtime = runs_mtime },

@@ -4,12 +4,15 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "engine/command.h"
 #include "engine/file.h"
 #include "engine/operation.h"
+#include "engine/pending.h"
 #include "engine/stop.h"
 #include "engine/strv.h"
 #include "fs/dirs.h"
@@ -156,7 +159,70 @@ static int stop_check(const struct node *node, const struct operation *operation
 	return stop_parse(text, false, &signal, ret_why);
 }
 
-/* Sends the signal that @text names; a run that is not alive needs none. */
+/* A run that was taken out of the queue may have been started just before. */
+struct leaving {
+	struct stopper *stopper;
+	struct store *store;
+	char *id;
+	int signal;
+	launch_fn done;
+	void *userdata;
+};
+
+static void leaving_free(struct leaving *leaving)
+{
+	free(leaving->id);
+	free(leaving);
+}
+DEFINE_CLEANUP(struct leaving, leaving_free);
+
+static void on_left(void *userdata, int r, struct str answer)
+{
+	_cleanup_(leaving_freep) struct leaving *leaving = userdata;
+	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
+	_cleanup_(run_freep) struct run *run = NULL;
+
+	strbuf_addstr(&why, answer);
+	if (r == -EAGAIN)
+		r = store_find(leaving->store, leaving->id, &run);
+	if (run)
+		r = stop_run(leaving->stopper, run, leaving->signal, &why);
+	leaving->done(leaving->userdata, r, strbuf_str(&why));
+}
+
+static int leave_queue(const struct node *node, struct commit *commit, int signal,
+		       struct strbuf *ret_answer)
+{
+	struct leaving *leaving = calloc(1, sizeof(*leaving));
+	int r;
+
+	if (!leaving)
+		return -ENOMEM;
+	leaving->stopper = node->view->stopper;
+	leaving->store = node->view->store;
+	leaving->id = strdup(node->run_id);
+	leaving->signal = signal;
+	leaving->done = commit->done;
+	leaving->userdata = commit->userdata;
+	r = leaving->id ? launch_leave(node->view->launcher, node->run_id, on_left,
+				       leaving, &commit->launch, ret_answer)
+			: -ENOMEM;
+	if (r != -EINPROGRESS)
+		leaving_free(leaving);
+	return r;
+}
+
+/* Those that would end a process that has not asked for them. */
+static bool is_ending(int signal)
+{
+	return signal == SIGTERM || signal == SIGINT || signal == SIGKILL ||
+	       signal == SIGHUP || signal == SIGQUIT;
+}
+
+/*
+ * Sends the signal that @text names; a run that is not alive needs none, and one that
+ * waits for a job slot has no process: it does not wait any more.
+ */
 static int stop_commit(const struct node *node, struct commit *commit, struct str text,
 		       struct strbuf *ret_answer)
 {
@@ -166,7 +232,12 @@ static int stop_commit(const struct node *node, struct commit *commit, struct st
 	r = stop_parse(text, true, &signal, ret_answer);
 	if (r == 0)
 		r = node_run(node, &run);
-	return r < 0 ? r : stop_run(node->view->stopper, run, signal, ret_answer);
+	if (r < 0)
+		return r;
+	if (run_status(run) == RUN_PENDING && pending_is_ours(run_guild_fd(run)))
+		return is_ending(signal) ? leave_queue(node, commit, signal, ret_answer)
+					 : 0;
+	return stop_run(node->view->stopper, run, signal, ret_answer);
 }
 
 /* A control file that tells nothing of its own: only errors can be read. */
@@ -265,7 +336,6 @@ static int initialized_read(const struct node *node, struct strbuf *ret_text)
 	return add_time(node, "initialized", ret_text);
 }
 
-/* A staged run has a time here for Guild's list only; it was never started. */
 static int started_read(const struct node *node, struct strbuf *ret_text)
 {
 	_cleanup_(run_freep) struct run *run = NULL;
@@ -273,7 +343,7 @@ static int started_read(const struct node *node, struct strbuf *ret_text)
 
 	if (r < 0)
 		return r;
-	return run_status(run) == RUN_STAGED ? 0 : add_time(node, "started", ret_text);
+	return run_was_started(run) ? add_time(node, "started", ret_text) : 0;
 }
 
 /* When the run stopped; 0 and its times, or -ENOENT while it has not. */

@@ -13,6 +13,7 @@ stage()
 	echo "$id"
 }
 
+stories=$(cd "$(dirname "$0")" && pwd)
 use_project optimizers
 start_mount
 cd "$mnt"
@@ -83,15 +84,15 @@ expect_eq "$(cat "runs/$id/flags")" $'x=3\ny=5\nz=d'
 
 # Guild starts one, too.
 id=$(stage hello.sh)
-python3 "$(dirname "$0")/guild.py" "$home/runs/$id" restart
+python3 "$stories/guild.py" "$home/runs/$id" restart
 expect_eq "$(cat "runs/$id/status")" pending
 expect_errno EBUSY put "runs/$id/flags" --force-flags
-python3 "$(dirname "$0")/guild.py" "$home/runs/$id" unmark STAGED
+python3 "$stories/guild.py" "$home/runs/$id" unmark STAGED
 RUN_DIR=$home/runs/$id sleep 60 &
-python3 "$(dirname "$0")/guild.py" "$home/runs/$id" spawn $!
+python3 "$stories/guild.py" "$home/runs/$id" spawn $!
 expect_eq "$(cat "runs/$id/status")" running
 kill $!
-python3 "$(dirname "$0")/guild.py" "$home/runs/$id" end 0
+python3 "$stories/guild.py" "$home/runs/$id" end 0
 expect_result "$id" 'completed 0'
 
 ### needed

@@ -616,6 +616,40 @@ Test(handle, a_restart_ends_the_output_that_it_replaces)
 	expect_read(later, 4, 100, -EAGAIN, "");
 }
 
+Test(handle, who_reads_a_run_that_waits_gets_the_output_of_the_start_to_come)
+{
+	_cleanup_(handle_releasep) struct handle *handle = NULL, *placed = NULL;
+
+	scratch_put_run("r1");
+	scratch_put_guild("r1", "output", "old\n");
+	placed = open_node(&output, O_RDONLY);
+	scratch_put_guild("r1", "PENDING", "");
+	handle = open_node(&output, O_RDONLY);
+	cr_expect_not(handle_is_readable(handle));
+	expect_read(handle, 0, 100, -EAGAIN, "");
+	expect_read(placed, 2, 100, 0, "d\n");
+	expect_read(placed, 4, 100, 0, "");
+	scratch_put_guild("r1", "output.new", "new\n");
+	guild_fd = file_open_dir(scratch_fd, "home/runs/r1/.guild");
+	cr_assert_eq(renameat(guild_fd, "output.new", guild_fd, "output"), 0);
+	scratch_delete("home/runs/r1/.guild/PENDING");
+	cr_expect(handle_is_readable(handle));
+	expect_read(handle, 0, 100, 0, "new\n");
+}
+
+Test(handle, a_run_that_waits_no_more_gives_the_output_that_it_has)
+{
+	_cleanup_(handle_releasep) struct handle *handle = NULL;
+
+	scratch_put_run("r1");
+	scratch_put_guild("r1", "output", "old\n");
+	scratch_put_guild("r1", "PENDING", "");
+	handle = open_node(&output, O_RDONLY);
+	expect_read(handle, 0, 100, -EAGAIN, "");
+	scratch_delete("home/runs/r1/.guild/PENDING");
+	expect_read(handle, 0, 100, 0, "old\n");
+}
+
 Test(handle, a_run_that_goes_ends_its_output)
 {
 	_cleanup_(handle_releasep) struct handle *handle = NULL;

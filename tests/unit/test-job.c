@@ -36,6 +36,11 @@ Test(job, all_of_a_job_comes_through)
 	job.id = strdup("0123");
 	job.is_new = true;
 	job.env_file = strdup("export A=1\n");
+	job.pending = strdup("waits");
+	job.order_us = 1795877959020358;
+	job.in_turn = true;
+	job.others = calloc(2, sizeof(char *));
+	job.others[0] = strdup("other");
 	job.opref = strdup("script:/p '' '' x.sh");
 	job.argv = calloc(3, sizeof(char *));
 	job.argv[0] = strdup("python");
@@ -63,6 +68,11 @@ Test(job, all_of_a_job_comes_through)
 	cr_expect_eq(copy.kind, JOB_STAGE);
 	cr_expect_str_eq(copy.id, "0123");
 	cr_expect_str_eq(copy.env_file, "export A=1\n");
+	cr_expect_str_eq(copy.pending, "waits");
+	cr_expect_eq(copy.order_us, 1795877959020358);
+	cr_expect(copy.in_turn);
+	cr_expect_str_eq(copy.others[0], "other");
+	cr_expect_null(copy.others[1]);
 	cr_expect(copy.is_new);
 	cr_expect_str_eq(copy.opref, job.opref);
 	cr_expect_str_eq(copy.argv[0], "python");
@@ -176,6 +186,7 @@ static void expect_no_job(const char *text)
 	"\"new\":false,\"opref\":null,\"envp\":[],\"source\":{\"root\":null,"            \
 	"\"project\":null,\"prefix\":null,\"dest\":" dest                                \
 	",\"also\":null,\"rules\":[]},\"stop_timeout_us\":0,\"env_file\":null,"          \
+	"\"turn\":{\"pending\":null,\"failure\":null,\"others\":[]},"                    \
 	"\"config\":{"                                                                   \
 	"\"path\":null,\"text\":null,\"source\":null,\"uri\":null}"
 #define REST REST_WITH_DEST("null")

@@ -238,7 +238,7 @@ Test(node, a_listing_has_the_rows_that_are_there)
 	scratch_put("project/guild.yml", "t: {exec: /bin/true}\n");
 	scratch_put_program("project/a.sh", "#!/bin/sh\n");
 	scratch_put("project/notes.txt", "");
-	expect_list("", "README\nlatest\nops\nruns\ntrash\n");
+	expect_list("", "README\nlatest\njobs\nops\nruns\ntrash\n");
 	expect_list("runs", "r0\nr1\n");
 	expect_list("ops", "a.sh\nt\n");
 	expect_list("ops/t", "run\nstage\nflags\nhelp\nruns\n");
@@ -251,7 +251,7 @@ Test(node, a_listing_has_the_rows_that_are_there)
 
 Test(node, an_empty_home_lists_nothing)
 {
-	expect_list("", "README\nops\nruns\ntrash\n");
+	expect_list("", "README\njobs\nops\nruns\ntrash\n");
 	expect_list("trash", "");
 	expect_list("runs", "");
 	expect_list("ops", "");

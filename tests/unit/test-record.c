@@ -92,7 +92,7 @@ Test(record, a_commit_that_fails_is_taken_back)
 	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
 
 	add_source();
-	cr_assert_eq(mkdirat(home_fd, GUILD "/PENDING", 0755), 0);
+	cr_assert_eq(mkdirat(home_fd, GUILD "/STAGED", 0755), 0);
 	prepare(&record);
 	cr_expect_eq(record_commit(&record, &why), -EISDIR);
 	cr_expect_str_eq(strbuf_cstr(&why),
@@ -183,7 +183,7 @@ Test(record, a_file_that_is_made_for_the_run_can_be_taken_back)
 	add_config();
 	cr_assert_eq(file_make_dirs(home_fd, "runs/" RUN_ID "/conf", 0755), 0);
 	run_write("conf/f.yml", "x: 1\n");
-	cr_assert_eq(mkdirat(home_fd, GUILD "/PENDING", 0755), 0);
+	cr_assert_eq(mkdirat(home_fd, GUILD "/STAGED", 0755), 0);
 	prepare(&record);
 	cr_expect_eq(record_commit(&record, &why), -EISDIR);
 	expect_file("conf/f.yml", "x: 2\n");

@@ -125,11 +125,9 @@ Test(supervisor, a_staged_run_is_started)
 {
 	run_script(true, "exit 1");
 	run_write(".guild/STAGED", "");
-	run_write(".guild/PENDING", "");
 	cr_assert_eq(unlinkat(home_fd, "runs/" RUN_ID "/.guild/output", 0), 0);
 	run_script(false, "echo started");
 	cr_expect_not(run_has(".guild/STAGED"));
-	cr_expect_not(run_has(".guild/PENDING"));
 	expect_file(".guild/output", "started\n");
 	expect_file(".guild/attrs/exit_status", "0\n");
 	expect_no_leftovers();
