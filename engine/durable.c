@@ -123,17 +123,20 @@ int durable_exchange(int new_dir_fd, const char *new_name, int dir_fd, const cha
 	return exchange_by_renames(new_dir_fd, new_name, dir_fd, name);
 }
 
-int durable_recover(int dir_fd, const char *name)
+int durable_recover(int new_dir_fd, const char *new_name, int dir_fd, const char *name)
 {
 	char old[NAME_MAX + 1];
 	int r;
 
 	r = old_name(name, old);
-	if (r < 0)
+	if (r < 0 || !exists(dir_fd, old))
 		return r;
-	if (exists(dir_fd, name) || !exists(dir_fd, old))
-		return file_remove_tree(dir_fd, old);
-	return rename_at(dir_fd, old, dir_fd, name);
+	if (!exists(dir_fd, name))
+		return rename_at(dir_fd, old, dir_fd, name);
+	r = exists(new_dir_fd, new_name) ? -EEXIST
+					 : rename_at(dir_fd, old, new_dir_fd, new_name);
+	/* One that nobody waits for any more. */
+	return r == -EEXIST || r == -ENOENT ? file_remove_tree(dir_fd, old) : r;
 }
 
 /* Opens the directory @name of @len bytes under @dir_fd. */

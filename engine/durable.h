@@ -42,8 +42,8 @@ int durable_sync_dir(int dir_fd, const char *path);
  */
 int durable_exchange(int new_dir_fd, const char *new_name, int dir_fd, const char *name);
 
-/* Brings @name back after a crash in the middle of an exchange. 0 or -errno. */
-int durable_recover(int dir_fd, const char *name);
+/* Brings both to a name again after a crash in the middle of an exchange. 0 or -errno. */
+int durable_recover(int new_dir_fd, const char *new_name, int dir_fd, const char *name);
 
 /*
  * Opens the directory that holds the last part of @path under @dir_fd, making the

@@ -263,15 +263,18 @@ int job_format(const struct job *job, struct strbuf *ret)
 {
 	json_auto_t *value = NULL;
 
-	value = json_pack(
-		"{s:i, s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I}",
-		"kind", (int)job->kind, "id", optional_to_json(job->id), "new",
-		(int)job->is_new, "delete", (int)job->delete_on_success, "opref",
-		optional_to_json(job->opref), "attrs", attrs_to_json(job), "argv",
-		words_to_json(job->argv), "envp", words_to_json(job->envp), "env_file",
-		optional_to_json(job->env_file), "source", source_to_json(job), "config",
-		config_to_json(job), "turn", turn_to_json(job), "stop_timeout_us",
-		(json_int_t)job->stop_timeout_us, "n_files", (json_int_t)job->n_files);
+	value = json_pack("{s:i, s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
+			  "s:I, s:I, s:I}",
+			  "kind", (int)job->kind, "id", optional_to_json(job->id), "new",
+			  (int)job->is_new, "delete", (int)job->delete_on_success,
+			  "opref", optional_to_json(job->opref), "attrs",
+			  attrs_to_json(job), "argv", words_to_json(job->argv), "envp",
+			  words_to_json(job->envp), "env_file",
+			  optional_to_json(job->env_file), "source", source_to_json(job),
+			  "config", config_to_json(job), "turn", turn_to_json(job),
+			  "n_attempts", (json_int_t)job->n_attempts, "stop_timeout_us",
+			  (json_int_t)job->stop_timeout_us, "n_files",
+			  (json_int_t)job->n_files);
 	return add_dump(value, ret);
 }
 
@@ -368,6 +371,8 @@ static int parse_members(const json_t *value, struct job *job)
 	job->kind = (enum job_kind)kind;
 	job->is_new = json_is_true(json_object_get(value, "new"));
 	job->delete_on_success = json_is_true(json_object_get(value, "delete"));
+	job->n_attempts =
+		(unsigned int)json_integer_value(json_object_get(value, "n_attempts"));
 	job->stop_timeout_us =
 		json_integer_value(json_object_get(value, "stop_timeout_us"));
 	job->n_files = (uint64_t)json_integer_value(json_object_get(value, "n_files"));

@@ -128,6 +128,7 @@ struct job {
 
 	char *failure; /* of JOB_FAIL: the sentence */
 
+	unsigned int n_attempts; /* that are kept (engine/attempts.h) */
 	int64_t stop_timeout_us; /* from SIGTERM to SIGKILL */
 	uint64_t n_files;	 /* soft RLIMIT_NOFILE of the command; 0: as it comes */
 };

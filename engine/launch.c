@@ -193,6 +193,7 @@ static struct preparation preparation_of(const struct launcher *launcher,
 		.rendering = &decision->rendering,
 		.id = id,
 		.project = decision->source,
+		.n_attempts = launcher->config.n_attempts,
 		.stop_timeout_us = launcher->config.stop_timeout_us,
 		.n_files = launcher->config.n_files,
 	};

@@ -23,9 +23,10 @@ struct launcher_config {
 	struct store *store;
 	struct index *index;
 	const struct python *python;
-	const char *project;	/* absolute path, or NULL */
-	const char *supervisor; /* path of the program */
-	const char *op_main;	/* path of op-main.py */
+	const char *project;	 /* absolute path, or NULL */
+	const char *supervisor;	 /* path of the program */
+	const char *op_main;	 /* path of op-main.py */
+	unsigned int n_attempts; /* of each run that are kept */
 	int64_t stop_timeout_us;
 	uint64_t n_files; /* soft RLIMIT_NOFILE of commands; 0: as it comes */
 };

@@ -460,6 +460,7 @@ static int fill_process(const struct preparation *preparation, struct job *job)
 	if (r < 0)
 		return r;
 	job->kind = preparation->kind;
+	job->n_attempts = preparation->n_attempts;
 	job->stop_timeout_us = preparation->stop_timeout_us;
 	job->n_files = preparation->n_files;
 	job->delete_on_success =

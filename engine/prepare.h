@@ -22,6 +22,7 @@ struct preparation {
 	const struct rendering *rendering; /* NULL: none */
 	const char *id;
 	const char *project; /* to copy the source code from; NULL: none is copied */
+	unsigned int n_attempts;
 	int64_t stop_timeout_us;
 	uint64_t n_files; /* as in the job */
 };

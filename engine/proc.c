@@ -16,9 +16,10 @@
 #include "engine/file.h"
 #include "engine/path.h"
 
-#define STAT_MAX_LEN	4096 /* of /proc/PID/stat: 52 numbers and a name of 64 bytes */
-#define ENVIRON_MAX_LEN (8u << 20) /* of /proc/PID/environ; the kernel's limit is 6 MiB  \
-				    */
+#define STAT_MAX_LEN 4096 /* of /proc/PID/stat: 52 numbers and a name of 64 bytes */
+#define ENVIRON_MAX_LEN                                                                  \
+	(8u << 20) /* of /proc/PID/environ; the kernel's limit is 6 MiB                  \
+		    */
 
 /* By the clock that stamps files now. */
 int64_t proc_boot_us(void)

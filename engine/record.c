@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/attempts.h"
 #include "engine/attrs.h"
 #include "engine/cleanup.h"
 #include "engine/durable.h"
@@ -414,6 +415,9 @@ int record_prepare(struct record *record, struct strbuf *ret_why)
 	bool is_staged;
 	int r;
 
+	r = record->job->is_new ? 0 : replace_begin(record->guild_fd);
+	if (r < 0)
+		return why(ret_why, r, "cannot write .guild/" REPLACE_DIR);
 	r = copy_source(record, ret_why);
 	if (r == 0)
 		r = write_config(record, &durable, ret_why);
@@ -510,9 +514,17 @@ int record_commit(struct record *record, struct strbuf *ret_why)
 	return r;
 }
 
+/* What a stage replaces are flags that nothing was started with. */
+static void keep_replaced(const struct record *record)
+{
+	if (!record->job->is_new && record->job->kind != JOB_STAGE)
+		(void)replace_keep(record->guild_fd);
+}
+
 void record_settle(struct record *record)
 {
 	/* The command has begun: an error of the disk can't be helped any more. */
+	keep_replaced(record);
 	(void)fsync(record->guild_fd);
 	if (record->job->is_new) {
 		(void)durable_sync_dir(record->home_fd, "runs");
@@ -526,9 +538,16 @@ void record_settle(struct record *record)
 
 void record_clear(struct record *record)
 {
+	keep_replaced(record);
 	if (!record->job->is_new)
 		(void)replace_clear(record->guild_fd);
 	sourcecode_done(&record->source);
+}
+
+void record_prune(struct record *record)
+{
+	if (!record->job->is_new)
+		(void)attempts_prune(record->guild_fd, record->job->n_attempts);
 }
 
 /* When the job says that the run started, or 0. */

@@ -14,8 +14,10 @@
  *                     .guild of an old one; then a command can be made for it
  *   record_prepare()  writes all that the start changes beside what is there
  *   record_commit()   puts it in place; from here on others see the run as running
- *   record_settle()   waits for the disk, then lets others decide again
- *   record_clear()    removes what the start has replaced
+ *   record_settle()   makes an attempt of what it has replaced, waits for the disk, then
+ *                     lets others decide again
+ *   record_clear()    removes what is left over
+ *   record_prune()    at any time later: removes the attempts that are too many
  *   record_end()      writes how the run ended
  *   record_delete()   moves it to the trash, if that is wanted
  *   record_close()    makes it known: there is no LOCK any more
@@ -58,6 +60,7 @@ int record_prepare(struct record *record, struct strbuf *ret_why);
 int record_commit(struct record *record, struct strbuf *ret_why);
 void record_settle(struct record *record);
 void record_clear(struct record *record);
+void record_prune(struct record *record);
 
 /*
  * Writes exit_status (-N for a signal) and stopped, on the disk when this returns. 0,

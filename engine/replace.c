@@ -3,24 +3,34 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/attempts.h"
 #include "engine/cleanup.h"
 #include "engine/durable.h"
 #include "engine/file.h"
 
-/* attrs first: once it has changed, the run's flags are those of this start. */
+#define TIME_MAX_LEN 64
+
+/*
+ * attrs first: once it has changed, the run's flags are those of this start. It is
+ * written by a name of its own, so that one half of which is written is never taken for
+ * the old one.
+ */
+#define ATTRS_WRITTEN REPLACE_DIR "/attrs.new"
+
 static const struct {
 	const char *name, *beside;
 } parts[REPLACE_N_PARTS] = {
-	[REPLACE_ATTRS] = { "attrs", "attrs.new" },
-	[REPLACE_OPREF] = { "opref", "opref.new" },
-	[REPLACE_MANIFEST] = { "manifest", "manifest.new" },
-	[REPLACE_OUTPUT] = { "output", "output.new" },
-	[REPLACE_INDEX] = { "output.index", "output.index.new" },
-	[REPLACE_ENV] = { "ENV", "ENV.new" },
+	[REPLACE_ATTRS] = { "attrs", REPLACE_DIR "/attrs" },
+	[REPLACE_OPREF] = { "opref", REPLACE_DIR "/opref" },
+	[REPLACE_MANIFEST] = { "manifest", REPLACE_DIR "/manifest" },
+	[REPLACE_OUTPUT] = { "output", REPLACE_DIR "/output" },
+	[REPLACE_INDEX] = { "output.index", REPLACE_DIR "/output.index" },
+	[REPLACE_ENV] = { "ENV", REPLACE_DIR "/ENV" },
 };
 
 const char *replace_name(enum replace_part part)
@@ -30,33 +40,99 @@ const char *replace_name(enum replace_part part)
 
 const char *replace_beside_name(enum replace_part part)
 {
-	return parts[part].beside;
+	return part == REPLACE_ATTRS ? ATTRS_WRITTEN : parts[part].beside;
 }
 
 int replace_clear(int guild_fd)
 {
-	int ret = file_remove_tree(guild_fd, REPLACE_SOURCE);
+	return file_remove_tree(guild_fd, REPLACE_DIR);
+}
 
-	for (size_t i = 0; i < REPLACE_N_PARTS; i++) {
-		int r = file_remove_tree(guild_fd, parts[i].beside);
+static bool exists(int guild_fd, const char *path)
+{
+	return faccessat(guild_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
 
-		if (ret == 0)
-			ret = r;
+/* 0 for attributes of a run that has never been started. */
+static long long started_us(int guild_fd, const char *path)
+{
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+
+	if (file_read(guild_fd, path, TIME_MAX_LEN, &text) < 0)
+		return 0;
+	return strtoll(strbuf_cstr(&text), NULL, 10);
+}
+
+/* Have the attributes been exchanged? Then those beside are the ones of an earlier start.
+ */
+static bool has_happened(int guild_fd)
+{
+	if (!exists(guild_fd, REPLACE_DIR "/attrs"))
+		return false;
+	return exists(guild_fd, REPLACE_DIR "/attrs/exit_status") ||
+	       started_us(guild_fd, REPLACE_DIR "/attrs/started") <
+		       started_us(guild_fd, "attrs/started");
+}
+
+static bool is_later(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec > b->tv_sec ||
+	       (a->tv_sec == b->tv_sec && a->tv_nsec > b->tv_nsec);
+}
+
+/*
+ * Has the start that died written @part and not yet put it in place? What it has written
+ * of the output is empty, for the command had not begun; other files are the later ones.
+ */
+static bool is_still_beside(int guild_fd, enum replace_part part)
+{
+	struct stat beside, st;
+
+	if (fstatat(guild_fd, parts[part].beside, &beside, AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	if (fstatat(guild_fd, parts[part].name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return true;
+	if (part == REPLACE_OUTPUT || part == REPLACE_INDEX)
+		return beside.st_size == 0 && st.st_size > 0;
+	return is_later(&beside.st_mtim, &st.st_mtim);
+}
+
+static int complete(int guild_fd)
+{
+	for (size_t i = REPLACE_ATTRS + 1; i < REPLACE_N_PARTS; i++) {
+		int r = 0;
+
+		if (is_still_beside(guild_fd, (enum replace_part)i))
+			r = durable_exchange(guild_fd, parts[i].beside, guild_fd,
+					     parts[i].name);
+		if (r < 0)
+			return r;
 	}
-	return ret;
+	return replace_keep(guild_fd);
 }
 
 int replace_recover(int guild_fd)
 {
-	int r;
+	int r = 0;
 
 	file_clear_temporaries(guild_fd);
-	for (size_t i = 0; i < REPLACE_N_PARTS; i++) {
-		r = durable_recover(guild_fd, parts[i].name);
-		if (r < 0)
-			return r;
-	}
-	return replace_clear(guild_fd);
+	for (size_t i = 0; i < REPLACE_N_PARTS && r == 0; i++)
+		r = durable_recover(guild_fd, parts[i].beside, guild_fd, parts[i].name);
+	if (r == 0 && has_happened(guild_fd))
+		r = complete(guild_fd);
+	return r < 0 ? r : replace_clear(guild_fd);
+}
+
+int replace_begin(int guild_fd)
+{
+	return file_make_dir(guild_fd, REPLACE_DIR, 0755);
+}
+
+int replace_keep(int guild_fd)
+{
+	int r = attempts_add(guild_fd, REPLACE_DIR);
+
+	return r == -ENOENT ? 0 : r;
 }
 
 static int why(struct strbuf *ret_why, int r, const char *what)
@@ -149,6 +225,8 @@ int replace_commit(struct replace *replace, int guild_fd, struct strbuf *ret_why
 	r = move_source(replace, guild_fd, ret_why);
 	if (r < 0)
 		return r;
+	if (renameat(guild_fd, ATTRS_WRITTEN, guild_fd, parts[REPLACE_ATTRS].beside) < 0)
+		return why(ret_why, -errno, parts[REPLACE_ATTRS].name);
 	for (size_t i = 0; i < REPLACE_N_PARTS; i++) {
 		if (!(replace->written & 1u << i))
 			continue;

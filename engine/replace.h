@@ -1,6 +1,8 @@
 /*
- * What a restart replaces in a run: each part is written beside the old one first, then
- * all are exchanged with it, one right after the other. Up to the end it can be undone.
+ * What a restart replaces in a run: each part is written beside the old one first, into
+ * the directory .guild/start, then all are exchanged with it, one right after the other.
+ * Up to the end it can be undone. Then .guild/start holds what has been replaced, and
+ * becomes an attempt (engine/attempts.h).
  */
 #pragma once
 
@@ -20,9 +22,11 @@ enum replace_part {
 	REPLACE_N_PARTS,
 };
 
-const char *replace_name(enum replace_part part);	 /* in .guild */
-const char *replace_beside_name(enum replace_part part); /* the same with .new */
-#define REPLACE_SOURCE "source.new" /* in .guild: copied source code */
+const char *replace_name(enum replace_part part); /* in .guild */
+const char *
+replace_beside_name(enum replace_part part); /* in .guild: where to write it */
+#define REPLACE_DIR    "start"
+#define REPLACE_SOURCE REPLACE_DIR "/source" /* in .guild: copied source code */
 
 struct replace {
 	unsigned int written;		 /* 1 << part: it has been written beside */
@@ -36,8 +40,13 @@ struct replace {
 
 #define REPLACE_INIT ((struct replace){ 0 })
 
-/* Clears up in @guild_fd after a start that died in the middle. 0 or -errno. */
+/*
+ * Clears up in @guild_fd after a start that died in the middle: one that had changed the
+ * attributes has happened, and is completed. 0 or -errno.
+ */
 int replace_recover(int guild_fd);
+
+int replace_begin(int guild_fd); /* makes the directory to write to; 0 or -errno */
 
 /*
  * Puts in place what has been written, and removes the markers STAGED and PENDING unless
@@ -47,6 +56,9 @@ int replace_commit(struct replace *replace, int guild_fd, struct strbuf *ret_why
 
 /* Takes back what replace_commit() has done so far. */
 void replace_undo(struct replace *replace, int guild_fd);
+
+/* Makes an attempt of what has been replaced, if there was one. 0 or -errno. */
+int replace_keep(int guild_fd);
 
 /* Removes what lies beside: the new that is not wanted, or the old. 0 or -errno. */
 int replace_clear(int guild_fd);

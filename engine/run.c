@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/attempts.h"
 #include "engine/file.h"
 #include "engine/lock.h"
 #include "engine/path.h"
@@ -23,7 +24,8 @@
 
 struct run {
 	char *id;
-	int fd; /* .guild */
+	int fd; /* .guild, or the directory of an attempt */
+	bool is_attempt;
 };
 
 bool run_id_is_valid(const char *id)
@@ -88,6 +90,23 @@ int run_open(int runs_fd, const char *id, struct run **ret)
 	if (!file_exists(run->fd, "opref"))
 		return -ENOENT;
 	*ret = take_ptr(run);
+	return 0;
+}
+
+int run_open_attempt(const struct run *run, const char *number, struct run **ret)
+{
+	_cleanup_(run_freep) struct run *attempt = calloc(1, sizeof(*attempt));
+
+	if (!attempt)
+		return -ENOMEM;
+	attempt->is_attempt = true;
+	attempt->id = strdup(run->id);
+	attempt->fd = attempts_open(run->fd, number);
+	if (attempt->fd < 0)
+		return attempt->fd;
+	if (!attempt->id)
+		return -ENOMEM;
+	*ret = take_ptr(attempt);
 	return 0;
 }
 
@@ -378,8 +397,8 @@ bool run_may_be_starting(const struct run *run)
 	struct stat st;
 	time_t age;
 
-	if (has_marker(run, "LOCK") || run_exit_status(run, &exit_status) != -ENOENT ||
-	    fstat(run->fd, &st) < 0)
+	if (run->is_attempt || has_marker(run, "LOCK") ||
+	    run_exit_status(run, &exit_status) != -ENOENT || fstat(run->fd, &st) < 0)
 		return false;
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	age = now.tv_sec - st.st_mtim.tv_sec;

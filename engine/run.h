@@ -31,6 +31,12 @@ int run_open(int runs_fd, const char *id, struct run **ret);
 void run_free(struct run *run);
 DEFINE_CLEANUP(struct run, run_free);
 
+/*
+ * Opens an earlier start of @run (engine/attempts.h) as if it was a run, which is not
+ * alive: its flags, its status and so on are those that it had. 0, -ENOENT or -errno.
+ */
+int run_open_attempt(const struct run *run, const char *number, struct run **ret);
+
 /* What stat says of the run's .guild directory, which each start changes. 0 or -errno. */
 int run_stat(int runs_fd, const char *id, struct stat *ret);
 

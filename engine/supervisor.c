@@ -46,7 +46,8 @@
 #define GRACE_US   1000000
 #define MOST_TRIES 3 /* to write the end, after an error other than a full disk */
 #define RETRY_US   1000000
-#define KILL_US	   50000 /* between two looks for what has got away from a SIGKILL */
+#define PRUNE_US   1000000 /* when a start is long over */
+#define KILL_US	   50000   /* between two looks for what has got away from a SIGKILL */
 
 struct supervisor {
 	struct job job;
@@ -55,13 +56,14 @@ struct supervisor {
 	struct child child;
 	struct loop *loop;
 	struct capture *capture;
-	struct loop_source *signals, *kill_timer, *end_timer;
+	struct loop_source *signals, *kill_timer, *end_timer, *prune_timer;
 	int exit_status;
 	bool has_exited; /* the command; others of the run may go on */
 	int64_t exited_us;
 	bool is_ending; /* all have been told to end; kill_timer is set */
 	int n_tries;	/* of writing the end that have failed */
 	bool is_empty;	/* there are no processes any more that could be ended */
+	bool is_pruned;
 	int64_t emptied_us;
 };
 
@@ -71,6 +73,7 @@ static void supervisor_done(struct supervisor *supervisor)
 	loop_source_free(supervisor->signals);
 	loop_source_free(supervisor->kill_timer);
 	loop_source_free(supervisor->end_timer);
+	loop_source_free(supervisor->prune_timer);
 	loop_free(supervisor->loop);
 	child_done(&supervisor->child);
 	record_done(&supervisor->record);
@@ -158,6 +161,16 @@ static void supervisor_check(void *userdata)
 static void end_timer_fire(void *userdata, uint32_t events)
 {
 	supervisor_check(userdata);
+}
+
+/* What takes time and can wait: neither the start nor the end does for it. */
+static void prune(void *userdata, uint32_t events)
+{
+	struct supervisor *supervisor = userdata;
+
+	if (!supervisor->is_pruned)
+		record_prune(&supervisor->record);
+	supervisor->is_pruned = true;
 }
 
 static void command_exited(struct supervisor *supervisor, int status)
@@ -303,6 +316,9 @@ static int init_loop(struct supervisor *supervisor)
 	if (r == 0)
 		r = loop_add_timer(supervisor->loop, end_timer_fire, supervisor,
 				   &supervisor->end_timer);
+	if (r == 0)
+		r = loop_add_timer(supervisor->loop, prune, supervisor,
+				   &supervisor->prune_timer);
 	if (r == 0)
 		r = capture_new(supervisor->loop, supervisor->child.output_fds,
 				supervisor->record.output_fd, supervisor->record.index_fd,
@@ -454,10 +470,12 @@ int main(void)
 	if (supervisor.job.kind != JOB_START)
 		return EXIT_SUCCESS;
 	record_clear(&supervisor.record);
+	loop_timer_set(supervisor.prune_timer, PRUNE_US);
 	r = loop_run(supervisor.loop);
 	if (supervisor.job.delete_on_success && supervisor.exit_status == 0)
 		record_delete(&supervisor.record);
 	record_close(&supervisor.record);
 	leave_slot(&supervisor);
+	prune(&supervisor, 0);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -22,6 +22,12 @@ int trash_dir_list(const struct node *dir, node_list_fn fn, void *userdata);
 int trash_dir_rmdir(const struct node *dir, const char *name, struct strbuf *ret_why);
 int trash_dir_take(const struct node *dir, const char *name, struct strbuf *ret_why);
 
+extern const struct node_type attempt_type; /* runs/ID/attempts/N/ */
+
+/* The entries of runs/ID/attempts/, which stands in the table of runs/ID/. */
+int attempts_dir_lookup(const struct node *dir, const char *name, struct node *ret_child);
+int attempts_dir_list(const struct node *dir, node_list_fn fn, void *userdata);
+
 /* The entries of runs/ID/series/, which stands in the table of runs/ID/. */
 int series_dir_lookup(const struct node *dir, const char *name, struct node *ret_child);
 int series_dir_list(const struct node *dir, node_list_fn fn, void *userdata);

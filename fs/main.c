@@ -70,6 +70,7 @@ static const char usage[] =
 	"  -o jobs=N                how many runs of the home may go on at once (0: "
 	"any)\n"
 	"  -o stop_timeout=SECONDS  between SIGTERM and SIGKILL (30)\n"
+	"  -o attempts=N            how many earlier starts of a run are kept (10)\n"
 	"  -o nofollow              reading output never waits\n"
 	"  -o foreground, debug     stay in the foreground; log every request\n"
 	"  -o ro, allow_other, ...  as in mount(8) and fuse(8)\n"
@@ -340,7 +341,8 @@ static uint64_t raise_file_limit(void)
 
 static int make_parts(struct program *program)
 {
-	struct launcher_config config = { .stop_timeout_us =
+	struct launcher_config config = { .n_attempts = program->options.n_attempts,
+					  .stop_timeout_us =
 						  program->options.stop_timeout_us,
 					  .n_files = raise_file_limit() };
 	int r;

@@ -46,6 +46,7 @@ static void node_done(struct node *node)
 	free(node->path);
 	free(node->run_id);
 	free(node->op_name);
+	free(node->attempt);
 }
 
 static void node_free(void *node)
@@ -145,6 +146,8 @@ static int make_child(const struct node *dir, const struct node_type *type,
 		return dir->type->lookup ? dir->type->lookup(dir, name, ret_child)
 					 : -ENOENT;
 	r = node_child(ret_child, type, dir->run_id, dir->op_name);
+	if (r == 0)
+		r = copy_text(dir->attempt, &ret_child->attempt);
 	if (r == 0 && type->exists && !type->exists(ret_child))
 		r = -ENOENT;
 	return r;
@@ -342,14 +345,20 @@ static int find_run(const struct node *node, bool in_trash, struct run **ret)
 
 int node_run(const struct node *node, struct run **ret)
 {
+	_cleanup_(run_freep) struct run *run = NULL;
 	int r;
 
 	if (!node->run_id)
 		return -ENOENT;
-	r = find_run(node, node->trashed, ret);
-	return r == -ENOENT && !S_ISDIR(node->type->mode)
-		       ? find_run(node, !node->trashed, ret)
-		       : r;
+	r = find_run(node, node->trashed, &run);
+	if (r == -ENOENT && !S_ISDIR(node->type->mode))
+		r = find_run(node, !node->trashed, &run);
+	if (r < 0)
+		return r;
+	if (node->attempt)
+		return run_open_attempt(run, node->attempt, ret);
+	*ret = take_ptr(run);
+	return 0;
 }
 
 /* Fills in what the file or directory has that stands behind @node. */

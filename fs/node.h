@@ -101,6 +101,7 @@ struct node {
 	char *op_name; /* of the operation (under ops/, also a directory of scripts), or
 			  NULL */
 	bool trashed;  /* the run is a deleted one: nothing of it can be written */
+	char *attempt; /* of the run: the number of an earlier start, or NULL */
 	uint64_t ino;  /* a hash of the path: the same in each mount */
 	size_t n_lookups; /* that the kernel has not forgotten */
 };
@@ -160,8 +161,9 @@ int node_stat(const struct node *node, struct stat *ret);
 bool node_is_still(const struct node *node);
 
 /*
- * The run that @node belongs to. For who has a file of it, a run that has been deleted or
- * restored since is where it is now; a directory's name is over then. 0, -ENOENT.
+ * The run that @node belongs to, or the earlier start of it. For who has a file of it, a
+ * run that has been deleted or restored since is where it is now; a directory's name is
+ * over then. 0, -ENOENT.
  */
 int node_run(const struct node *node, struct run **ret);
 

@@ -10,6 +10,7 @@
 #include "engine/cleanup.h"
 
 #define STOP_TIMEOUT_S 30 /* Guild's grace too */
+#define N_ATTEMPTS     10
 
 /* What becomes of one -o option. */
 enum option_kind {
@@ -85,6 +86,16 @@ static int read_jobs(struct options *options, const char *text)
 	return jobs_parse(str_from(text), true, &options->jobs, &why);
 }
 
+static int read_attempts(struct options *options, const char *text)
+{
+	long number;
+	int r = read_number(text, INT_MAX, &number);
+
+	if (r == 0)
+		options->n_attempts = (unsigned int)number;
+	return r;
+}
+
 static int read_uid(struct options *options, const char *text)
 {
 	long id;
@@ -109,6 +120,7 @@ static const struct option_row rows[] = {
 	{ "project", OPTION_VALUE, .value = read_project },
 	{ "stop_timeout", OPTION_VALUE, .value = read_stop_timeout },
 	{ "jobs", OPTION_VALUE, .value = read_jobs },
+	{ "attempts", OPTION_VALUE, .value = read_attempts },
 	{ "nofollow", OPTION_SET, .set = set_nofollow },
 	{ "foreground", OPTION_SET, .set = set_foreground },
 	{ "debug", OPTION_SET, .set = set_debug },
@@ -292,7 +304,8 @@ int options_parse(int argc, char **argv, struct options *ret, struct strbuf *ret
 	size_t n_lists = 0;
 	int c;
 
-	*ret = (struct options){ .stop_timeout_us = STOP_TIMEOUT_S * 1000000ll };
+	*ret = (struct options){ .n_attempts = N_ATTEMPTS,
+				 .stop_timeout_us = STOP_TIMEOUT_S * 1000000ll };
 	if (!lists)
 		return -ENOMEM;
 	opterr = 0;

@@ -14,6 +14,7 @@
 struct options {
 	const char *home, *mountpoint; /* as given; borrowed from argv */
 	char *project;		       /* as given, or NULL */
+	unsigned int n_attempts;
 	int64_t stop_timeout_us;
 	bool has_jobs;
 	struct jobs jobs;

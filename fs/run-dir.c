@@ -501,6 +501,21 @@ static int run_mtime(const struct node *node, struct timespec *ret)
 	return r < 0 ? r : run_time(run, ret);
 }
 
+/* What is told of an earlier start, in the words of the run itself. */
+static const struct node_type attempt_entries[] = {
+	{ "flags", S_IFREG | 0444, .read = flags_read, .backing = "attrs/flags" },
+	{ "output", S_IFREG | 0444, NODE_OUTPUT, .backing = "output" },
+	{ "status", S_IFREG | 0444, .read = status_read, .backing = "attrs" },
+	{ "exit_status", S_IFREG | 0444, .read = exit_status_read,
+	  .backing = "attrs/exit_status" },
+	{ "started", S_IFREG | 0444, .read = started_read, .backing = "attrs/started" },
+	{ "stopped", S_IFREG | 0444, .read = stopped_read, .backing = "attrs/stopped" },
+	{},
+};
+
+const struct node_type attempt_type = { NULL, S_IFDIR | 0755, .entries = attempt_entries,
+					.mtime = run_mtime };
+
 static const struct node_type run_entries[] = {
 	{ "restart", S_IFREG | 0644, .read = restart_read, .check = restart_check,
 	  .commit = restart_commit },
@@ -538,6 +553,8 @@ static const struct node_type run_entries[] = {
 	{ "scalars", S_IFREG | 0444, .read = scalars_read, .backing = "output" },
 	{ "series", S_IFDIR | 0755, .lookup = series_dir_lookup, .list = series_dir_list,
 	  .backing = "output", .told = true },
+	{ "attempts", S_IFDIR | 0755, .lookup = attempts_dir_lookup,
+	  .list = attempts_dir_list, .backing = "attempts" },
 	{ "attrs", S_IFDIR | 0755, .lookup = attrs_lookup, .list = attrs_list,
 	  .backing = "attrs", .told = true },
 	{ "files", S_IFLNK | 0777, .link = files_link, .told = true },

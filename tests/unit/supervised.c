@@ -76,6 +76,7 @@ void job_init(struct job *job, bool is_new, const char *script)
 	job->opref = strdup("script:/p '' '' x.sh");
 	job->argv = words("sh", "-c", script);
 	job->envp = words("PATH=/usr/local/bin:/usr/bin:/bin", "RUNFS_TEST=1", NULL);
+	job->n_attempts = 10;
 	job->stop_timeout_us = 10000000;
 	cr_assert_eq(job_add_attr(job, "started", STR("1000\n")), 0);
 }

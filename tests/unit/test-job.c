@@ -60,6 +60,7 @@ Test(job, all_of_a_job_comes_through)
 	cr_assert_eq(source_rules_add(&job.source.rules, true, SOURCE_RULE_BINARY,
 				      patterns),
 		     0);
+	job.n_attempts = 3;
 	job.stop_timeout_us = 30000000000;
 	cr_assert_eq(job_add_attr(&job, "flags", STR("x: 1\n")), 0);
 	cr_assert_eq(job_add_attr(&job, "label", STR("a\tb\n")), 0);
@@ -95,6 +96,7 @@ Test(job, all_of_a_job_comes_through)
 	cr_expect_eq(copy.source.rules.items[0].type, SOURCE_RULE_BINARY);
 	cr_expect_str_eq(copy.source.rules.items[0].patterns[0], "*.p\xff");
 	cr_expect_null(copy.source.rules.items[0].patterns[1]);
+	cr_expect_eq(copy.n_attempts, 3);
 	cr_expect_eq(copy.stop_timeout_us, 30000000000);
 	cr_assert_eq(copy.n_attrs, 2);
 	cr_expect_str_eq(copy.attrs[1].name, "label");

@@ -243,10 +243,11 @@ Test(node, a_listing_has_the_rows_that_are_there)
 	expect_list("ops", "a.sh\nt\n");
 	expect_list("ops/t", "run\nstage\nflags\nhelp\nruns\n");
 	expect_list("runs/r1/attrs", "");
-	expect_list("runs/r1",
-		    "restart\nflags\noutput\nstatus\nexit_status\nwait\nstop\nop\n"
-		    "label\ntags\ncomment\ncmd\nenv\npid\ninitialized\nstarted\n"
-		    "stopped\nelapsed\nsource\nscalars\nseries\nattrs\nfiles\n");
+	expect_list(
+		"runs/r1",
+		"restart\nflags\noutput\nstatus\nexit_status\nwait\nstop\nop\n"
+		"label\ntags\ncomment\ncmd\nenv\npid\ninitialized\nstarted\n"
+		"stopped\nelapsed\nsource\nscalars\nseries\nattempts\nattrs\nfiles\n");
 }
 
 Test(node, an_empty_home_lists_nothing)
@@ -303,7 +304,7 @@ static size_t check_all(const char *dir)
 Test(node, each_file_of_a_run_has_the_size_of_what_it_reads)
 {
 	put_run("r1");
-	cr_expect_eq(check_all("runs/r1"), 24);
+	cr_expect_eq(check_all("runs/r1"), 25);
 	cr_expect_eq(check_all("runs/r1/attrs"), 11);
 	cr_expect_eq(check_all("runs"), 1);
 }
@@ -311,7 +312,7 @@ Test(node, each_file_of_a_run_has_the_size_of_what_it_reads)
 Test(node, so_it_is_where_next_to_nothing_is_known_of_the_run)
 {
 	scratch_put_run("r1");
-	cr_expect_eq(check_all("runs/r1"), 23);
+	cr_expect_eq(check_all("runs/r1"), 24);
 }
 
 Test(node, and_where_no_attribute_can_be_read)

@@ -63,6 +63,7 @@ Test(options, without_any_the_defaults_hold)
 	cr_expect_str_eq(options.mountpoint, "mnt");
 	cr_expect_null(options.project);
 	cr_expect_eq(options.stop_timeout_us, 30000000);
+	cr_expect_eq(options.n_attempts, 10);
 	cr_expect_not(options.nofollow || options.foreground || options.debug);
 	cr_expect_not(options.fake || options.sloppy || options.verbose);
 	cr_expect_not(options.has_uid || options.has_gid);
@@ -126,12 +127,14 @@ Test(options, our_own_are_taken_in)
 	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
 	_cleanup_(options_done) struct options options;
 
-	cr_assert_eq(parse_list("project=/a b,stop_timeout=5,nofollow,foreground,uid=7,"
+	cr_assert_eq(parse_list("project=/a "
+				"b,stop_timeout=5,attempts=0,nofollow,foreground,uid=7,"
 				"gid=8",
 				false, &options, &why),
 		     0, "%s", strbuf_cstr(&why));
 	cr_expect_str_eq(options.project, "/a b");
 	cr_expect_eq(options.stop_timeout_us, 5000000);
+	cr_expect_eq(options.n_attempts, 0);
 	cr_expect(options.nofollow && options.foreground && !options.debug);
 	cr_expect(options.has_uid && options.uid == 7);
 	cr_expect(options.has_gid && options.gid == 8);
@@ -292,6 +295,7 @@ Test(options, a_value_of_the_wrong_kind_is_refused)
 		{ "stop_timeout=", "option stop_timeout takes a whole number" },
 		{ "stop_timeout=1.5", "option stop_timeout takes a whole number" },
 		{ "stop_timeout=-1", "option stop_timeout takes a whole number" },
+		{ "attempts=-1", "option attempts takes a whole number" },
 		{ "stop_timeout=5s", "option stop_timeout takes a whole number" },
 		{ "stop_timeout=99999999999999999999", "takes a whole number" },
 		{ "uid=me", "option uid takes a whole number" },

@@ -72,6 +72,7 @@ static struct preparation preparation_of(const struct start *start)
 		.command = &start->command,
 		.id = ID,
 		.project = start->project,
+		.n_attempts = 7,
 		.stop_timeout_us = 5,
 	};
 }
@@ -165,6 +166,7 @@ Test(prepare, a_new_run_s_job_says_what_to_start)
 	cr_expect_str_eq(job.source.root, "/p");
 	cr_expect(job.source.python);
 	cr_expect(job.source.vcs_commit);
+	cr_expect_eq(job.n_attempts, 7);
 	cr_expect_eq(job.stop_timeout_us, 5);
 }
 

@@ -23,6 +23,7 @@ static void make_old_run(void)
 	cr_assert_eq(file_make_dirs(home_fd, GUILD "/attrs", 0755), 0);
 	run_write(".guild/attrs/flags", "x: 1\n");
 	run_write(".guild/attrs/exit_status", "0\n");
+	run_write(".guild/attrs/started", "1\n");
 	run_write(".guild/opref", "old");
 	run_write(".guild/output", "old\n");
 	run_write("a.py", "old\n");
@@ -69,8 +70,8 @@ static void expect_as_before(void)
 	cr_expect_not(run_has(".guild/manifest"));
 	cr_expect_not(run_has(".guild/output.index"));
 	cr_expect_not(run_has(".guild/LOCK"));
-	cr_expect_not(run_has(".guild/attrs.new"));
-	cr_expect_not(run_has(".guild/source.new"));
+	cr_expect_not(run_has(".guild/start"));
+	cr_expect_not(run_has(".guild/attempts"));
 }
 
 Test(record, until_the_commit_nothing_is_seen)
@@ -120,6 +121,10 @@ Test(record, after_the_commit_all_is_new)
 	expect_file(".guild/output", "");
 	expect_file("a.py", "new\n");
 	cr_expect_eq(lock_holder(guild_fd, &pid), 1);
+	expect_file(".guild/attempts/1/attrs/flags", "x: 1\n");
+	expect_file(".guild/attempts/1/attrs/exit_status", "0\n");
+	expect_file(".guild/attempts/1/output", "old\n");
+	cr_expect_not(run_has(".guild/start"));
 
 	cr_expect_eq(record_end(&record, -15), 0);
 	record_close(&record);
@@ -158,7 +163,7 @@ Test(record, a_file_that_is_made_for_the_run_takes_the_place_of_the_old_one)
 		    "d data 2 file:data\n"
 		    "d conf/f.yml 95b0b519abe9a0736e329db2908de99805882f43"
 		    " config:a.py\n");
-	cr_expect_not(run_has(".guild/source.new"));
+	cr_expect_not(run_has(".guild/start"));
 }
 
 Test(record, what_it_was_made_from_is_not_copied_wherever_the_source_goes)
@@ -234,4 +239,104 @@ Test(record, an_exchange_that_was_interrupted_is_completed)
 	expect_file(".guild/attrs/flags", "x: 1\n");
 	cr_expect_not(run_has(".guild/attrs.old"));
 	cr_expect_not(run_has(".guild/output.old"));
+}
+
+/* The last step of such an exchange is lacking: what was replaced is not lost. */
+Test(record, an_exchange_that_was_nearly_through_is_completed)
+{
+	_cleanup_(record_done) struct record first = RECORD_INIT;
+	_cleanup_(record_done) struct record second = RECORD_INIT;
+	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
+
+	prepare(&first);
+	cr_assert_eq(record_commit(&first, &why), 0);
+	cr_assert_eq(renameat(home_fd, GUILD "/start/attrs", home_fd, GUILD "/attrs.old"),
+		     0);
+	record_close(&first);
+	lock_leave(first.transition_fd);
+	prepare(&second);
+	expect_file(".guild/attempts/1/attrs/flags", "x: 1\n");
+	expect_file(".guild/attempts/1/output", "old\n");
+	expect_file(".guild/attrs/flags", "x: 2\n");
+	cr_expect_not(run_has(".guild/attrs.old"));
+}
+
+/*
+ * A start that died right after its @n_exchanges-th exchange: what it replaced is an
+ * attempt after the next one, or is still the run's own.
+ */
+static void expect_recovered(size_t n_exchanges)
+{
+	_cleanup_(record_done) struct record first = RECORD_INIT;
+	_cleanup_(record_done) struct record second = RECORD_INIT;
+	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
+	static const char *const parts[] = { "attrs", "opref", "output", "output.index" };
+
+	run_write(".guild/output.index", "old index");
+	prepare(&first);
+	cr_assert_eq(record_commit(&first, &why), 0);
+	for (size_t i = n_exchanges; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		_cleanup_free_ char *beside = NULL;
+		_cleanup_free_ char *place = NULL;
+
+		cr_assert_gt(asprintf(&beside, GUILD "/start/%s", parts[i]), 0);
+		cr_assert_gt(asprintf(&place, GUILD "/%s", parts[i]), 0);
+		cr_assert_eq(renameat2(home_fd, beside, home_fd, place, RENAME_EXCHANGE),
+			     0);
+	}
+	record_close(&first);
+	lock_leave(first.transition_fd);
+
+	prepare(&second);
+	if (n_exchanges == 0) {
+		cr_expect_not(run_has(".guild/attempts"));
+		expect_file(".guild/attrs/flags", "x: 1\n");
+		expect_file(".guild/output", "old\n");
+		expect_file(".guild/opref", "old");
+	} else {
+		expect_file(".guild/attempts/1/attrs/flags", "x: 1\n");
+		expect_file(".guild/attempts/1/output", "old\n");
+		expect_file(".guild/attempts/1/output.index", "old index");
+		expect_file(".guild/attrs/flags", "x: 2\n");
+		expect_file(".guild/output", "");
+	}
+	record_done(&second);
+	cr_expect_not(run_has(".guild/start"));
+}
+
+Test(record, a_start_that_died_before_its_first_exchange_has_not_happened)
+{
+	expect_recovered(0);
+}
+
+Test(record, a_start_that_died_between_two_exchanges_has_happened)
+{
+	expect_recovered(1);
+}
+
+Test(record, a_start_that_died_before_its_last_exchange_has_happened)
+{
+	expect_recovered(3);
+}
+
+Test(record, a_start_that_died_before_it_made_an_attempt_has_happened)
+{
+	expect_recovered(4);
+}
+
+Test(record, what_was_only_staged_makes_no_attempt)
+{
+	_cleanup_(record_done) struct record record = RECORD_INIT;
+	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
+
+	cr_assert_eq(unlinkat(home_fd, GUILD "/output", 0), 0);
+	cr_assert_eq(unlinkat(home_fd, GUILD "/attrs/exit_status", 0), 0);
+	run_write(".guild/STAGED", "");
+	prepare(&record);
+	cr_assert_eq(record_commit(&record, &why), 0);
+	record_settle(&record);
+	record_clear(&record);
+	cr_expect_not(run_has(".guild/attempts"));
+	cr_expect_not(run_has(".guild/start"));
+	cr_expect_not(run_has(".guild/STAGED"));
 }

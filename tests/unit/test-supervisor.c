@@ -25,7 +25,8 @@ static void expect_no_leftovers(void)
 	for (struct dirent *entry; (entry = readdir(guild));) {
 		struct str name = str_from(entry->d_name);
 
-		cr_expect(!str_ends(name, ".new") && !str_ends(name, ".old"),
+		cr_expect(!str_ends(name, ".new") && !str_ends(name, ".old") &&
+				  !str_is(name, "start"),
 			  "%s is left", entry->d_name);
 	}
 	cr_expect_not(run_has(".guild/LOCK"));
@@ -87,6 +88,9 @@ Test(supervisor, a_restart_replaces_what_is_new_and_keeps_the_rest)
 	cr_assert_eq(job_add_attr(&job, "flags", STR("x: 2\n")), 0);
 	cr_assert_eq(job_add_attr(&job, "same", STR("1\n")), 0);
 	run_through(&job);
+	expect_file(".guild/attempts/1/output", "first\n");
+	expect_file(".guild/attempts/1/attrs/flags", "x: 1\n");
+	expect_file(".guild/attempts/1/attrs/exit_status", "3\n");
 	expect_file(".guild/output", "second\nx\n");
 	expect_file(".guild/attrs/label", "mine\n");
 	expect_file(".guild/attrs/flags", "x: 2\n");
@@ -136,10 +140,12 @@ Test(supervisor, a_staged_run_is_started)
 Test(supervisor, what_a_start_left_that_died_is_cleared_away)
 {
 	run_script(true, "exit 1");
-	run_write(".guild/output.new", "half");
 	run_write(".guild/LOCK.new", "1");
-	cr_assert_eq(mkdirat(home_fd, "runs/" RUN_ID "/.guild/attrs.new", 0755), 0);
-	run_write(".guild/attrs.new/flags", "half");
+	cr_assert_eq(file_make_dirs(home_fd, "runs/" RUN_ID "/.guild/start/attrs.new",
+				    0755),
+		     0);
+	run_write(".guild/start/output", "half");
+	run_write(".guild/start/attrs.new/flags", "half");
 	run_write(".guild/LOCK", "999999999");
 	run_script(false, "echo again");
 	expect_file(".guild/output", "again\n");
