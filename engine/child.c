@@ -4,10 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <linux/sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -217,7 +220,23 @@ static void child_ends_done(struct child_ends *ends)
 	close_fd(ends->output_fds[1]);
 }
 
-int child_fork(const struct job *job, int guild_fd, struct child *ret)
+/*
+ * fork(2) into a cgroup. To move there later would wait for all processors of the
+ * machine, which takes milliseconds.
+ */
+static pid_t fork_into(int cgroup_fd)
+{
+	struct clone_args args = { .flags = CLONE_INTO_CGROUP,
+				   .exit_signal = SIGCHLD,
+				   .cgroup = (uint64_t)cgroup_fd };
+	pid_t pid = -1;
+
+	if (cgroup_fd >= 0)
+		pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	return pid < 0 ? fork() : pid;
+}
+
+int child_fork(const struct job *job, int guild_fd, int cgroup_fd, struct child *ret)
 {
 	_cleanup_(child_ends_done) struct child_ends ends = { -1, { -1, -1 } };
 	_cleanup_(child_done) struct child child = CHILD_INIT;
@@ -227,7 +246,7 @@ int child_fork(const struct job *job, int guild_fd, struct child *ret)
 	r = open_pipes(&child, &ends);
 	if (r < 0)
 		return r;
-	child.pid = fork();
+	child.pid = fork_into(cgroup_fd);
 	if (child.pid < 0)
 		return -errno;
 	if (child.pid == 0) {

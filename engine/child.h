@@ -26,7 +26,8 @@ void child_done(struct child *child);
 
 /*
  * Makes the process that is to run the command of @job in the directory that holds
- * @guild_fd. 0 or -errno.
+ * @guild_fd, and in the cgroup of the directory @cgroup_fd if it can be; -1: in ours. 0
+ * or -errno.
  */
-int child_fork(const struct job *job, int guild_fd, struct child *ret);
+int child_fork(const struct job *job, int guild_fd, int cgroup_fd, struct child *ret);
 void child_go(struct child *child);

@@ -33,8 +33,8 @@ int64_t proc_boot_us(void)
 }
 
 /*
- * Takes state, parent and start time (fields 3, 4 and 22) out of @text. Field 2, the name
- * in parentheses, may hold anything.
+ * Takes state, parent, session and start time (fields 3, 4, 6 and 22) out of @text. Field
+ * 2, the name in parentheses, may hold anything.
  */
 static int parse_stat(struct str text, struct proc *ret)
 {
@@ -53,9 +53,12 @@ static int parse_stat(struct str text, struct proc *ret)
 	if (!str_split(&rest, ' ', &field))
 		return -EBADMSG;
 	ret->parent = (pid_t)strtol(field.data, NULL, 10);
-	for (int i = 5; i <= 22; i++)
+	for (int i = 5; i <= 22; i++) {
 		if (!str_split(&rest, ' ', &field))
 			return -EBADMSG;
+		if (i == 6)
+			ret->session = (pid_t)strtol(field.data, NULL, 10);
+	}
 	ticks = strtoll(field.data, NULL, 10);
 	ret->start_us = proc_boot_us() + ticks * 1000000 / sysconf(_SC_CLK_TCK);
 	return 0;

@@ -6,7 +6,7 @@
 #include <sys/types.h>
 
 struct proc {
-	pid_t pid, parent;
+	pid_t pid, parent, session;
 	char state;	  /* as ps(1) shows it */
 	int64_t start_us; /* since 1970, by the clock as it is set now */
 };

@@ -14,21 +14,26 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "engine/capture.h"
+#include "engine/cgroup.h"
 #include "engine/child.h"
 #include "engine/cleanup.h"
 #include "engine/errand.h"
 #include "engine/file.h"
 #include "engine/job.h"
 #include "engine/jobs.h"
+#include "engine/live.h"
 #include "engine/loop.h"
 #include "engine/queueing.h"
 #include "engine/record.h"
@@ -49,10 +54,16 @@
 #define PRUNE_US   1000000 /* when a start is long over */
 #define KILL_US	   50000   /* between two looks for what has got away from a SIGKILL */
 
+/* For what a dead supervisor has left to be gone. */
+#define MOST_SWEEPS 400
+#define SWEEP_MS    5
+
 struct supervisor {
 	struct job job;
 	struct record record;
 	int slot_fd; /* as long as it is held, this run counts */
+	struct cgroup cgroup;
+	struct live live;
 	struct child child;
 	struct loop *loop;
 	struct capture *capture;
@@ -76,6 +87,9 @@ static void supervisor_done(struct supervisor *supervisor)
 	loop_source_free(supervisor->prune_timer);
 	loop_free(supervisor->loop);
 	child_done(&supervisor->child);
+	(void)cgroup_remove(&supervisor->cgroup);
+	cgroup_done(&supervisor->cgroup);
+	live_end(&supervisor->live);
 	record_done(&supervisor->record);
 	job_done(&supervisor->job);
 }
@@ -213,6 +227,8 @@ static void kill_timer_fire(void *userdata, uint32_t events)
 	struct supervisor *supervisor = userdata;
 
 	supervisor->is_ending = true;
+	/* Those that come and go faster than they can be looked at. */
+	(void)cgroup_kill(&supervisor->cgroup);
 	if (tree_signal(SIGKILL) != 0 || !supervisor->has_exited)
 		loop_timer_set(supervisor->kill_timer, KILL_US);
 	else
@@ -356,6 +372,23 @@ static int write_down(struct supervisor *supervisor, struct strbuf *ret_why)
 	return 0;
 }
 
+/*
+ * What the supervisor before us has left is ended first, so that no two starts of a run
+ * ever go on at once. Then it is written down what we would leave. A home or a system
+ * that does not let us is no reason not to start.
+ */
+static void begin_processes(struct supervisor *supervisor)
+{
+	const char *id = supervisor->job.id;
+	char name[NAME_MAX + 1];
+
+	for (int i = 0; i < MOST_SWEEPS && live_sweep(JOB_HOME_FD, id) == -EAGAIN; i++)
+		(void)poll(NULL, 0, SWEEP_MS);
+	(void)snprintf(name, sizeof(name), "runfs-%.200s-%d", id, (int)getpid());
+	(void)cgroup_make(name, &supervisor->cgroup);
+	(void)live_begin(JOB_HOME_FD, id, &supervisor->cgroup, &supervisor->live);
+}
+
 /* Everything that can fail comes before the commit, and the command after it. */
 static int start_process(struct supervisor *supervisor, struct strbuf *ret_why)
 {
@@ -363,7 +396,8 @@ static int start_process(struct supervisor *supervisor, struct strbuf *ret_why)
 	struct job *job = &supervisor->job;
 	int r;
 
-	r = child_fork(job, record->guild_fd, &supervisor->child);
+	begin_processes(supervisor);
+	r = child_fork(job, record->guild_fd, supervisor->cgroup.fd, &supervisor->child);
 	if (r < 0) {
 		strbuf_addf(ret_why, "cannot make a process: %s", strerror(-r));
 		return r;
@@ -443,6 +477,8 @@ int main(void)
 {
 	_cleanup_(supervisor_done) struct supervisor supervisor = {
 		.record = RECORD_INIT,
+		.cgroup = CGROUP_INIT,
+		.live = LIVE_INIT,
 		.child = CHILD_INIT,
 		.slot_fd = -1,
 	};

@@ -22,6 +22,7 @@
 #include "engine/log.h"
 #include "engine/path.h"
 #include "engine/queue.h"
+#include "engine/sweeper.h"
 #include "engine/watch.h"
 #include "fs/options.h"
 #include "fs/session.h"
@@ -51,6 +52,7 @@ struct program {
 	struct launcher *launcher;
 	struct queue *queue; /* none for a mount that may not write */
 	struct stopper *stopper;
+	struct sweeper *sweeper;
 	struct scalars *scalars;
 	struct spawner *spawner;
 	struct trash *trash;
@@ -83,6 +85,7 @@ static void program_done(struct program *program)
 	queue_free(program->queue);
 	launcher_free(program->launcher);
 	stopper_free(program->stopper);
+	sweeper_free(program->sweeper);
 	scalars_free(program->scalars);
 	trash_free(program->trash);
 	amender_free(program->amender);
@@ -360,6 +363,9 @@ static int make_parts(struct program *program)
 	if (r == 0)
 		r = stopper_new(program->loop, program->options.stop_timeout_us,
 				&program->stopper);
+	if (r == 0)
+		r = sweeper_new(program->loop, store_fd(program->store),
+				&program->sweeper);
 	if (r == 0)
 		r = scalars_new(program->loop, program->store, on_answer, program,
 				&program->scalars);

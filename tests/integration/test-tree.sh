@@ -105,6 +105,42 @@ echo KILL >"$run/stop"
 expect_result "$id" "terminated -9"
 expect_all_ended
 
+### A supervisor that is killed: the daemon that is there ends what is left, or the next
+
+# leave: the run goes on, with a process in its session and, where there are cgroups, one
+# that has left it.
+leave()
+{
+	restart
+	tell "$id" 'sleep 1000 & echo $! >>pids'
+	! grep -q / "$home/runfs/live/$id" ||
+		tell "$id" 'cd /; setsid env -i sleep 1000 & cd - >/dev/null; echo $! >>pids'
+	wait_for has_pids "$(($(grep -c / "$home/runfs/live/$id" || true) + 1))"
+}
+
+all_have_ended()
+{
+	local pid
+	while read -r pid; do
+		has_ended "$pid" || return 1
+	done <"$files/pids"
+}
+
+: >"$files/pids"
+leave
+kill -KILL "$(cat "$run/pid")"
+wait_for all_have_ended
+expect_eq "$(cat "$run/status")" error
+wait_for test ! -e "$home/runfs/live/$id"
+expect_all_ended
+
+leave
+stop_mount
+kill -KILL "$(cat "$files/.guild/LOCK")"
+start_mount -o stop_timeout=1
+wait_for all_have_ended
+expect_all_ended
+
 ### Many that come and go, each in a session of its own (500 at most)
 
 make_program storm <<'END2'

@@ -18,6 +18,7 @@ Test(proc, says_who_a_process_is)
 	cr_assert_eq(proc_read(getpid(), &proc), 0);
 	cr_expect_eq(proc.pid, getpid());
 	cr_expect_eq(proc.parent, getppid());
+	cr_expect_eq(proc.session, getsid(0));
 	cr_expect(proc_is_alive(&proc));
 	cr_expect_lt(time(NULL) - proc.start_us / 1000000, 60);
 }

@@ -283,6 +283,47 @@ Test(supervision, the_command_dies_with_its_supervisor)
 	expect_file(".guild/attrs/exit_status", "0\n");
 }
 
+/* Can the system have a cgroup of a run? Then the run that goes on has one. */
+static bool has_cgroup(void)
+{
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+
+	cr_assert_eq(file_read(home_fd, "runfs/live/" RUN_ID, 4096, &text), 0);
+	return strchr(strbuf_cstr(&text), '/') != NULL;
+}
+
+static void expect_ended_by_the_next_start(const char *script, bool needs_cgroup)
+{
+	_cleanup_(supervised_done) struct supervised supervised = SUPERVISED_INIT;
+
+	start(&supervised, script, 10000000);
+	await_file("left");
+	if (needs_cgroup && !has_cgroup()) {
+		cr_assert_eq(kill(supervised.pid, SIGTERM), 0);
+		(void)supervised_wait(&supervised);
+		cr_skip_test("no cgroup can be made here");
+	}
+	cr_assert_eq(kill(supervised.pid, SIGKILL), 0);
+	cr_expect_eq(supervised_wait(&supervised), -SIGKILL);
+	run_script(false, "true");
+	expect_dead("left");
+	cr_expect_eq(faccessat(home_fd, "runfs/live/" RUN_ID, F_OK, 0), -1);
+}
+
+Test(supervision, what_a_dead_supervisor_leaves_is_ended_before_the_next_start)
+{
+	expect_ended_by_the_next_start("sleep 1000 & echo $! > writing; mv writing left;"
+				       " wait",
+				       false);
+}
+
+Test(supervision, what_had_left_the_session_too_if_there_is_a_cgroup)
+{
+	expect_ended_by_the_next_start("cd /; setsid env -i sleep 1000 & cd $OLDPWD;"
+				       "echo $! > writing; mv writing left; wait",
+				       true);
+}
+
 Test(supervision, on_a_full_disk_nothing_is_lost)
 {
 	_cleanup_(supervised_done) struct supervised supervised = SUPERVISED_INIT;
