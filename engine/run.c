@@ -311,7 +311,7 @@ static bool is_readable(const struct run *run)
 		{ "stopped", VALUE_INT },
 	};
 
-	if (!has_opref(run))
+	if (!run->is_attempt && !has_opref(run))
 		return false;
 	for (size_t i = 0; i < sizeof(attrs) / sizeof(attrs[0]); i++) {
 		_cleanup_(value_done) struct value value = VALUE_INIT;

@@ -574,6 +574,28 @@ static _Noreturn void exchange_for_ever(void)
 	_exit(100);
 }
 
+Test(run, an_attempt_reads_as_the_run_did)
+{
+	_cleanup_(run_freep) struct run *run = NULL;
+	_cleanup_(run_freep) struct run *attempt = NULL;
+
+	scratch_put_run(ID);
+	scratch_put_guild(ID, "attempts/2/attrs/started", "1\n");
+	scratch_put_guild(ID, "attempts/2/attrs/stopped", "2\n");
+	scratch_put_guild(ID, "attempts/2/attrs/exit_status", "0\n");
+	scratch_put_guild(ID, "LOCK", "1");
+	run = scratch_run(ID);
+	cr_expect_eq(run_open_attempt(run, "1", &attempt), -ENOENT);
+	cr_assert_eq(run_open_attempt(run, "2", &attempt), 0);
+	cr_expect_eq(run_status(attempt), RUN_COMPLETED);
+	cr_expect_str_eq(run_id(attempt), ID);
+	scratch_put_guild(ID, "attempts/2/attrs/exit_status", "-15\n");
+	cr_expect_eq(run_status(attempt), RUN_TERMINATED);
+	scratch_delete("home/runs/" ID "/.guild/attempts/2/attrs/exit_status");
+	cr_expect_eq(run_status(attempt), RUN_ERROR);
+	cr_expect_not(run_may_be_starting(attempt));
+}
+
 Test(run, a_look_is_of_one_start, .timeout = 60)
 {
 	_cleanup_(run_freep) struct run *run = NULL;
