@@ -442,7 +442,7 @@ static bool is_live(const struct handle *handle)
 {
 	struct run_moment moment;
 
-	if (view_look(handle->view, handle->node->run_id, &moment) < 0)
+	if (node_look(handle->node, &moment) < 0)
 		return false;
 	return run_status_is_live(moment.status) || moment.may_be_starting;
 }

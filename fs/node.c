@@ -361,6 +361,19 @@ int node_run(const struct node *node, struct run **ret)
 	return 0;
 }
 
+int node_look(const struct node *node, struct run_moment *ret)
+{
+	_cleanup_(run_freep) struct run *run = NULL;
+	int r;
+
+	if (node->run_id && !node->attempt && !node->trashed)
+		return view_look(node->view, node->run_id, ret);
+	r = node_run(node, &run);
+	if (r == 0)
+		run_look(run, ret);
+	return r;
+}
+
 /* Fills in what the file or directory has that stands behind @node. */
 static int stat_backing(const struct node *node, struct stat *ret)
 {

@@ -167,6 +167,9 @@ bool node_is_still(const struct node *node);
  */
 int node_run(const struct node *node, struct run **ret);
 
+/* What that is at this moment, as view_look() has it. 0, -ENOENT. */
+int node_look(const struct node *node, struct run_moment *ret);
+
 /*
  * Is it of a deleted run that has lost its ID to another? What is kept by ID (the
  * scalars) is of that then.

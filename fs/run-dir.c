@@ -130,7 +130,7 @@ static int status_read(const struct node *node, struct strbuf *ret_text)
 static int exit_status_read(const struct node *node, struct strbuf *ret_text)
 {
 	struct run_moment moment;
-	int r = view_look(node->view, node->run_id, &moment);
+	int r = node_look(node, &moment);
 
 	if (r < 0 || !moment.has_exit_status)
 		return r;
@@ -141,7 +141,7 @@ static int exit_status_read(const struct node *node, struct strbuf *ret_text)
 static int wait_read(const struct node *node, struct strbuf *ret_text)
 {
 	struct run_moment moment;
-	int r = view_look(node->view, node->run_id, &moment);
+	int r = node_look(node, &moment);
 
 	if (r < 0)
 		return r;
