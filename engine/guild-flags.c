@@ -4,6 +4,7 @@
 
 #include "engine/config.h"
 #include "engine/guild-reader.h"
+#include "engine/r-script.h"
 
 static bool lists(const struct value *list, struct str name)
 {
@@ -47,7 +48,9 @@ bool guild_reader_imports(const struct guild_reader *reader)
 /* What there is to import: a map; NULL for nothing. */
 static const struct value *importable(const struct guild_reader *reader)
 {
-	if (config_file(reader->definition.flags_dest).len > 0)
+	struct str dest = reader->definition.flags_dest;
+
+	if (config_file(dest).len > 0 || r_script_is(dest))
 		return reader->config.type == VALUE_MAP ? &reader->config : NULL;
 	return reader->script ? reader->script->flags : NULL;
 }

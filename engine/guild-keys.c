@@ -5,6 +5,7 @@
 
 #include "engine/config.h"
 #include "engine/guild-reader.h"
+#include "engine/r-script.h"
 #include "engine/rendering.h"
 #include "engine/strv.h"
 #include "engine/value-text.h"
@@ -36,6 +37,10 @@ static int read_flags_dest(struct guild_reader *reader, const struct value *dest
 	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
 	struct str text = value_str(dest);
 
+	if (r_script_is(text) && config_check_place(text, &why) == 0) {
+		reader->definition.flags_dest = text;
+		return 0;
+	}
 	if (config_file(text).len > 0) {
 		if (config_check(config_file(text), &why) == 0)
 			reader->definition.flags_dest = text;
@@ -56,7 +61,7 @@ static int read_flags_dest(struct guild_reader *reader, const struct value *dest
 		guild_reader_note(
 			reader, dest,
 			"flags-dest is args, args:click, globals, global:NAME, dict:NAME,"
-			" namespace:NAME, config:FILE or none");
+			" namespace:NAME, config:FILE, FILE.R or none");
 	return 0;
 }
 

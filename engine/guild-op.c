@@ -10,6 +10,7 @@
 #include "engine/config.h"
 #include "engine/guild-reader.h"
 #include "engine/path.h"
+#include "engine/r-script.h"
 #include "engine/strv.h"
 
 void guildfile_main_done(struct guildfile_main *main)
@@ -292,7 +293,8 @@ static int add_config_dep(struct guild_reader *reader, struct str file)
 static int read_config(struct guild_reader *reader)
 {
 	const struct value *where = value_get(reader->place->body, "flags-dest");
-	struct str file = config_file(reader->definition.flags_dest);
+	struct str dest = reader->definition.flags_dest;
+	struct str file = r_script_is(dest) ? dest : config_file(dest);
 	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT, why = STRBUF_INIT;
 	_cleanup_(value_done) struct value document = VALUE_INIT;
 	_cleanup_close_ int dir_fd = -1;
@@ -307,14 +309,18 @@ static int read_config(struct guild_reader *reader)
 				  file.data, strerror(-r));
 		return r == -ENOMEM ? r : 0;
 	}
-	r = config_parse(file, strbuf_str(&text), &document, &why);
-	if (r == 0)
-		r = config_flags(&document, &reader->config, &why);
+	if (r_script_is(file)) {
+		r = r_script_flags(strbuf_str(&text), &reader->config, &why);
+	} else {
+		r = config_parse(file, strbuf_str(&text), &document, &why);
+		if (r == 0)
+			r = config_flags(&document, &reader->config, &why);
+	}
 	if (r == -EINVAL)
 		guild_reader_note(reader, where, "flags-dest: %s", strbuf_cstr(&why));
 	if (r < 0)
 		return r == -EINVAL ? 0 : r;
-	return add_config_dep(reader, file);
+	return r_script_is(file) ? 0 : add_config_dep(reader, file);
 }
 
 /* What Python is to be asked of the script. */

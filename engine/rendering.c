@@ -91,17 +91,17 @@ int rendering_make(const struct operation *operation, const struct flags *flags,
 		   struct strbuf *ret_why)
 {
 	_cleanup_(rendering_done) struct rendering rendering = RENDERING_INIT;
-	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT, ignored = STRBUF_INIT;
 	const struct value *op_cmd = value_get(&operation->attr, "op-cmd");
 	struct str dest = value_str(value_get(op_cmd, "flags-dest"));
 	struct str file = r_script_is(dest) ? dest : config_file(dest);
 	int r;
 
-	if (file.len == 0)
+	/* Another place of a script is one that Guild's own plugin has made. */
+	if (file.len == 0 ||
+	    (r_script_is(dest) && config_check_place(file, &ignored) < 0))
 		return 0;
-	r = config_check_place(file, ret_why);
-	if (r == 0 && !r_script_is(dest))
-		r = config_check(file, ret_why);
+	r = r_script_is(dest) ? 0 : config_check(file, ret_why);
 	if (r == 0)
 		r = r_script_is(dest) ? set_script(file, &rendering)
 				      : set_names(file, &rendering);

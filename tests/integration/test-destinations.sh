@@ -33,6 +33,7 @@ ini:
   exec: cat net.ini
   flags-dest: config:net.ini
   flags-import: [net.name, DEFAULT.seed]
+r: {exec: Rscript train.R fast, flags-dest: train.R, flags-import: [lr], label: 'r ${lr}'}
 dict: {main: mod, flags-dest: 'dict:params', flags-import: yes}
 space: {main: mod, flags-dest: 'namespace:space', flags-import: all}
 lost: {exec: x, flags-dest: 'config:none.yml'}
@@ -121,6 +122,11 @@ sed -i 's/print/show/' "$project/train.R"
 echo --force-sourcecode >"$mnt/runs/$r_id/restart"
 expect_eq "$(show "$r_id" | sed -n '2p;4p')" 'lr <- 0.25  # fast
 show(lr)'
+r_id=$(start_run r lr=2)
+expect_eq "$(show "$r_id" | head -n 3)" 'train.R fast
+lr <- 2  # fast
+name <- "a"'
+expect_eq "$(cat "$mnt/runs/$r_id/label")" "r 2"
 mv "$dir/bin/Rscript" "$dir/bin/away"
 if ! command -v Rscript >/dev/null; then
 	expect_errno ENOENT put "$mnt/ops/train.R/run" lr=1
@@ -143,7 +149,7 @@ refused EINVAL yml lr=fast "invalid value fast for lr: invalid value for type 'n
 refused EINVAL yml '--force-flags lr.rate=1' \
 	"'lr.rate' cannot be nested: conflicts with {'lr': 0.1}"
 refused EINVAL lost '' \
-	"line 13: operation lost: flags-dest: none.yml can't be read: No such file or"
+	"line 14: operation lost: flags-dest: none.yml can't be read: No such file or"
 refused EINVAL bad '' 'config type for a.toml not supported: the file is .yml'
 expect_eq "$(ls "$mnt/runs" | wc -l)" "$n_runs"
 
@@ -164,6 +170,7 @@ mv "$dir/gone" "$project"
 
 ### The project's file anew, with its new content; flags that the run has stay
 echo "more: 1" >>"$project/conf/train.yml"
+grep -qx more=1 "$mnt/ops/yml/flags"
 echo "--force-sourcecode" >"$mnt/runs/$id/restart"
 expect_eq "$(show "$id" | tail -n 2)" "lr: 0.75
 more: 1"

@@ -374,6 +374,29 @@ Test(guildfile, one_that_it_has_not_is_enoent)
 	cr_expect_null(operation);
 }
 
+Test(guildfile, an_r_script_takes_the_flags_of_an_operation)
+{
+	_cleanup_(guildfile_freep) struct guildfile *guildfile =
+		load_text("op:\n  exec: Rscript a.R --slow\n  flags-dest: a.R\n"
+			  "  flags-import: all\n  flags: {x: {max: 3}}\n"
+			  "lost:\n  exec: Rscript b.R\n  flags-dest: b.R\n");
+	_cleanup_(operation_unrefp) struct operation *operation = NULL, *lost = NULL;
+	const struct flag_def *flag_def;
+
+	scratch_put("a.R", "x <- 1\ny <- 'a'\n");
+	operation = read_op(guildfile, "op", NULL);
+	cr_expect_null(operation->problem, "%s", operation->problem);
+	cr_assert_eq(operation->n_flag_defs, 2);
+	flag_def = operation_find_flag(operation, "x");
+	expect_document(&flag_def->default_value, "1\n", "x");
+	expect_document(&flag_def->max, "3\n", "x");
+	expect_document(value_get(&operation->attr, "deps"), "[]\n", "deps");
+	lost = read_op(guildfile, "lost", NULL);
+	cr_expect(strstr(lost->problem,
+			 "line 8: operation lost: flags-dest: b.R can't be read"),
+		  "%s", lost->problem);
+}
+
 Test(guildfile, what_guild_records_of_flags_besides)
 {
 	_cleanup_(guildfile_freep) struct guildfile *guildfile =
