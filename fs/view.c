@@ -37,6 +37,8 @@ int view_look(struct view *view, const char *run_id, struct run_moment *ret)
 	}
 	*ret = (struct run_moment){ 0 };
 	view->look_result = store_find(view->store, run_id, &run);
+	if (view->look_result == -ENOENT)
+		view->look_result = trash_find(view->store, run_id, &run);
 	if (view->look_result == 0)
 		run_look(run, ret);
 	if (view->keeps_looks) {

@@ -48,9 +48,9 @@ void view_init(struct view *view);
 void view_done(struct view *view);
 
 /*
- * What the run @run_id is at this moment. 0 or what store_find() says. Between
- * view_keep_looks(true) and view_keep_looks(false), which belong around one event, a run
- * that many wait for is looked at once.
+ * What the run @run_id, deleted or not, is at this moment. 0 or what trash_find() says.
+ * Between view_keep_looks(true) and view_keep_looks(false), which belong around one
+ * event, a run that many wait for is looked at once.
  */
 int view_look(struct view *view, const char *run_id, struct run_moment *ret);
 void view_keep_looks(struct view *view, bool keep);

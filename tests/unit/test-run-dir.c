@@ -529,4 +529,11 @@ Test(run_dir, for_all_who_wait_a_run_is_looked_at_once)
 	cr_assert_eq(view_look(&view, "r1", &moment), 0);
 	cr_expect_eq(moment.status, RUN_ERROR);
 	cr_expect_eq(moment.exit_status, 3);
+	scratch_make_dir("home/trash/runs");
+	cr_assert_eq(renameat(scratch_fd, "home/runs/r1", scratch_fd,
+			      "home/trash/runs/r1"),
+		     0);
+	cr_assert_eq(view_look(&view, "r1", &moment), 0,
+		     "deleted, it has ended all the same");
+	cr_expect_eq(moment.status, RUN_ERROR);
 }
