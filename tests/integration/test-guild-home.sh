@@ -72,7 +72,8 @@ for n in 01 02 03 04 05 06; do
 	expect_eq "$(cat "$r/cmd")" "$cmd"
 	expect_eq "$(readlink "$mnt/latest")" "runs/$a$n"
 	# What Guild rewrites or keeps of it, byte for byte.
-	expect_eq "$(ls "$now" | tr '\n' ' ')" "attrs manifest opref output output.index "
+	expect_eq "$(ls "$now" | tr '\n' ' ')" \
+		"attempts attrs manifest opref output output.index "
 	expect_eq "$(ls "$now/attrs")" "$(ls "$was/attrs")"
 	for attr in "$was"/attrs/*; do
 		case ${attr##*/} in

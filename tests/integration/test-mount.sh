@@ -4,8 +4,10 @@
 
 start_mount
 expect_eq "$(ls "$mnt")" "README
+jobs
 ops
-runs"
+runs
+trash"
 [ -s "$mnt/README" ]
 expect_eq "$(ls "$mnt/runs")" ""
 

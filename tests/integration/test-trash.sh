@@ -105,7 +105,7 @@ rmdir "$runs/$c"
 # A staged one, while one of Guild's queues looks for such.
 mv "$mnt/trash/$c" "$runs/"
 touch "$home/runs/$c/.guild/STAGED"
-mkdir "$home/locks"
+mkdir -p "$home/locks"
 (
 	exec 4>"$home/locks/run-status"
 	flock 4

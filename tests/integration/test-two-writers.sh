@@ -32,7 +32,8 @@ expect_eq "$(cat "$first")" "error: the run $id is running: wait for its end (ca
  or stop it first (echo > stop)"
 tell "$id" 'exit 0'
 expect_result "$id" "completed 0"
-expect_eq "$(ls "$home/runs/$id/.guild")" "attrs
+expect_eq "$(ls "$home/runs/$id/.guild")" "attempts
+attrs
 manifest
 opref
 output
