@@ -133,7 +133,7 @@ r=$mnt/runs/${a}08
 echo delay=100 >"$r/restart"
 expect_eq "$(cat "$r/status" "$r/exit_status" "$r/stopped")" running
 expect_eq "$(ls "$home/runs/${a}08/.guild" | tr '\n' ' ')" \
-	"LOCK attrs manifest opref output output.index "
+	"LOCK attempts attrs manifest opref output output.index "
 expect_not test -e "$home/runs/${a}08/.guild/attrs/exit_status"
 expect_eq "$(cat "$home/runs/${a}08/.guild/LOCK")" "$(cat "$r/pid")"
 echo >"$r/stop"
