@@ -151,19 +151,16 @@ plain:
   exec: ./text.txt
 steps:
   steps: [a, b]
-typed:
+strange:
   exec: ./tool
-  flags:
-    a:
-      default: 1
-      type: integer
+  nosuch: 1
 END
 echo text >"$project/text.txt"
 expect_error "$mnt/ops/plain/run" '\n' EACCES text.txt "chmod +x"
 expect_seen "$mnt/ops/plain/run" '' EACCES
 
 ### EINVAL: an operation that says more than is understood, or has a mistake
-for op in steps:steps typed:type; do
+for op in steps:steps strange:nosuch; do
 	key=${op#*:} op=${op%:*}
 	expect_error "$mnt/ops/$op/run" '\n' EINVAL "guild.yml: line " "'$key' is"
 	expect_error "$mnt/ops/$op/run" '--force-flags a=1\n' EINVAL "'$key'"
