@@ -26,7 +26,8 @@ const char *guildfile_mistake(const struct guildfile *guildfile);
 /* Is there more than guild.yml itself? */
 bool guildfile_has_includes(const struct guildfile *guildfile);
 
-/* Appends the names of its operations, OP or MODEL:OP, if a file can have them; sorted. */
+/* Appends the names of its operations, OP or MODEL:OP, if a file can have them, sorted.
+ */
 int guildfile_names(const struct guildfile *guildfile, char ***names);
 bool guildfile_has(const struct guildfile *guildfile, const char *name);
 

@@ -20,7 +20,7 @@
 #include "engine/yaml.h"
 
 #define START_GRACE_S 3 /* Guild writes its LOCK long before */
-#define LOOKS_MAX     8 /* at a run that is started again and again while it is looked at */
+#define LOOKS_MAX     8 /* at a run that is started again and again meanwhile */
 
 struct run {
 	char *id;

@@ -140,7 +140,7 @@ static void clean_one(int new_fd, const char *id)
 	struct stat st;
 
 	/* One whose maker has not come to locking it yet is new. */
-	if (fstatat(new_fd, id, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	if (file_stat(new_fd, id, &st) < 0 ||
 	    st.st_mtim.tv_sec + GARBAGE_AGE_S > time(NULL))
 		return;
 	(void)snprintf(path, sizeof(path), "%s/.guild", id);

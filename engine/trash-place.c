@@ -57,7 +57,7 @@ int trash_place_move(int from_fd, const char *id, int to_fd, const char *name)
 	if (errno != EINVAL && errno != ENOSYS)
 		return -errno;
 	/* Without flags a directory that has something in it isn't replaced either. */
-	if (faccessat(to_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+	if (file_exists(to_fd, name))
 		return -EEXIST;
 	if (renameat(from_fd, id, to_fd, name) == 0)
 		return 0;

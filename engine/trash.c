@@ -11,6 +11,7 @@
 
 #include "engine/file.h"
 #include "engine/lock.h"
+#include "engine/path.h"
 #include "engine/trash-place.h"
 
 struct trash {
@@ -120,12 +121,16 @@ static int check_dead(const struct run *run, struct strbuf *ret_why)
 static int lock_run_status(const struct trash *trash, const struct run *run, int *ret_fd,
 			   struct strbuf *ret_why)
 {
+	_cleanup_close_ int locks_fd = -1;
+
 	if (run_status(run) != RUN_STAGED)
 		return 0;
-	*ret_fd = openat(store_fd(trash->store), "locks/run-status",
-			 O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	locks_fd = path_open(store_fd(trash->store), "locks");
+	*ret_fd = locks_fd < 0 ? locks_fd
+			       : file_open_beneath(locks_fd, "run-status",
+						   O_RDWR | O_NONBLOCK);
 	if (*ret_fd < 0)
-		return errno == ENOENT ? 0 : -errno;
+		return *ret_fd == -ENOENT ? 0 : *ret_fd;
 	if (flock(*ret_fd, LOCK_EX | LOCK_NB) == 0)
 		return 0;
 	if (errno != EWOULDBLOCK)

@@ -16,7 +16,8 @@ answers()
 	local status=0
 	timeout "$deadline" "$@" >"$dir/said" 2>&1 || status=$?
 	[ "$status" -ne 124 ] || fail "hangs: $*"
-	timeout "$deadline" cat "$mnt/README" >/dev/null || fail "does not answer after: $*"
+	timeout "$deadline" cat "$mnt/README" >/dev/null ||
+		fail "does not answer after: $*"
 }
 # The restart that it asks for may have been carried out.
 has_ended()

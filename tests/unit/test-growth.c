@@ -18,7 +18,7 @@
 TestSuite(growth, .init = client_make, .fini = client_remove, .timeout = 120);
 
 #define N      2000
-#define ROUNDS 5
+#define ROUNDS 3
 #define RATIO  9 /* 4 and room for noise; 16 is what a square costs */
 
 typedef void (*work_fn)(size_t n);
@@ -87,7 +87,7 @@ static void write_in_small_pieces(size_t n)
 Test(growth, writes_of_a_request)
 {
 	scratch_put_program("project/tool", "#!/bin/sh\n");
-	expect_linear(write_in_small_pieces, N);
+	expect_linear(write_in_small_pieces, N / 3);
 }
 
 static void read_map(size_t n)

@@ -277,6 +277,9 @@ static void put_state(const struct state *state)
 		scratch_put_attr(ID, "started", state->started);
 	if (state->stopped)
 		scratch_put_attr(ID, "stopped", state->stopped);
+	/* Where a child of ours is then, too. */
+	cr_assert_eq(fchdir(scratch_fd), 0);
+	cr_assert_eq(chdir("home/runs/" ID), 0);
 }
 
 /* The first rule that matches counts (2.1). */
@@ -369,8 +372,6 @@ Test(run, a_status_follows_from_markers_locks_and_exit_status_in_this_order)
 		int64_t exit_status;
 
 		put_state(state);
-		cr_assert_eq(fchdir(scratch_fd), 0);
-		cr_assert_eq(chdir("home/runs/" ID), 0); /* as a child of ours is then */
 		lock_fd = put_lock(state->holder);
 		run = scratch_run(ID);
 		cr_expect_eq(run_status(run), state->status, "%s: %s", state->about,
