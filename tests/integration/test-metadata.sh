@@ -1,6 +1,6 @@
 #!/bin/bash
-# label, tags and comment are text files: whatever writes them, Guild finds its attributes,
-# and nothing that was written is lost.
+# label, tags and comment are text files: whatever writes them, Guild finds its
+# attributes, and nothing that was written is lost.
 . "$(dirname "$0")/lib.sh"
 
 make_told
@@ -66,7 +66,7 @@ expect_eq "$(attr tags)" "[]"
 for i in 1 2 3 4 5 6 7 8; do
 	echo "+t$i" >"$run/tags" &
 done
-wait $(jobs -p)
+wait
 expect_tags "t1 t2 t3 t4 t5 t6 t7 t8"
 
 ### A comment is any text, and others' words stay theirs

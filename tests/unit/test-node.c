@@ -477,6 +477,7 @@ Test(node, what_is_held_of_a_run_goes_with_it)
 
 Test(node, of_a_deleted_run_everything_can_be_read_and_nothing_written)
 {
+	_cleanup_free_ char *result = NULL;
 	struct stat st;
 
 	put_run("r1");
@@ -491,6 +492,9 @@ Test(node, of_a_deleted_run_everything_can_be_read_and_nothing_written)
 	client_stat(client_node("trash/r1/files"), &st);
 	cr_expect_eq(st.st_mode, S_IFLNK | 0777);
 	expect_content("trash/r1/tags", "b\na\n");
+	expect_content("trash/r1/exit_status", "0\n");
+	result = client_cat("trash/r1/wait");
+	cr_expect_str_eq(result, "completed 0\n");
 	cr_expect_eq(client_print("trash/r1/restart", "x=2\n"), -EACCES);
 	expect_content("trash/r1/restart",
 		       "error: the run r1 is deleted: restore it first (mv trash/r1"
