@@ -86,27 +86,28 @@ int cgroup_open(const char *path, struct cgroup *ret)
 	return 0;
 }
 
-int cgroup_make(const char *name, struct cgroup *ret)
+int cgroup_add_path(const char *name, struct strbuf *ret)
 {
 	_cleanup_(strbuf_done) struct strbuf path = STRBUF_INIT;
+
+	if (add_mount_point(&path) < 0 || add_own_path(&path) < 0)
+		return 0;
+	return strbuf_addf(ret, "%s/%s", strbuf_cstr(&path), name);
+}
+
+int cgroup_make(const char *path, struct cgroup *ret)
+{
 	int r;
 
-	r = add_mount_point(&path);
-	if (r == 0)
-		r = add_own_path(&path);
-	if (r == 0)
-		r = strbuf_addf(&path, "/%s", name);
-	if (r < 0)
-		return r;
-	if (mkdir(strbuf_cstr(&path), 0755) < 0)
+	if (mkdir(path, 0755) < 0)
 		return -errno;
-	r = cgroup_open(strbuf_cstr(&path), ret);
+	r = cgroup_open(path, ret);
 	if (r == 0 && faccessat(ret->fd, "cgroup.kill", W_OK, 0) < 0) {
 		r = -errno;
 		cgroup_done(ret);
 	}
 	if (r < 0)
-		(void)rmdir(strbuf_cstr(&path));
+		(void)rmdir(path);
 	return r;
 }
 

@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include <stdbool.h>
+#include "engine/strbuf.h"
 
 struct cgroup {
 	char *path; /* absolute; NULL: there is none */
@@ -18,8 +18,11 @@ struct cgroup {
 
 void cgroup_done(struct cgroup *cgroup);
 
-/* Makes the cgroup @name. 0 or -errno. */
-int cgroup_make(const char *name, struct cgroup *ret);
+/* Appends the path that the cgroup @name would have; nothing where there can be none. */
+int cgroup_add_path(const char *name, struct strbuf *ret);
+
+/* Makes the cgroup @path. 0 or -errno. */
+int cgroup_make(const char *path, struct cgroup *ret);
 
 /* Opens one that was made before. 0; -ENOENT when there is no cgroup @path; -errno. */
 int cgroup_open(const char *path, struct cgroup *ret);

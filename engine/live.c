@@ -30,7 +30,7 @@ struct left {
 	int n_found;
 };
 
-int live_begin(int home_fd, const char *id, const struct cgroup *cgroup, struct live *ret)
+int live_begin(int home_fd, const char *id, const char *cgroup, struct live *ret)
 {
 	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
 	_cleanup_close_ int dir_fd = -1;
@@ -38,8 +38,7 @@ int live_begin(int home_fd, const char *id, const struct cgroup *cgroup, struct 
 	_cleanup_free_ char *copy = strdup(id);
 	int r;
 
-	r = strbuf_addf(&text, "%d\n%s\n", (int)getpid(),
-			cgroup->path ? cgroup->path : "");
+	r = strbuf_addf(&text, "%d\n%s\n", (int)getpid(), cgroup);
 	if (r < 0 || !copy)
 		return -ENOMEM;
 	r = file_make_dirs(home_fd, LIVE_DIR, 0755);
@@ -161,10 +160,13 @@ static int sweep(int home_fd, int dir_fd, const char *id)
 	rest = strbuf_str(&text);
 	/* One that was not written to its end is from before there was a process. */
 	if (str_split(&rest, '\n', &pid) && str_split(&rest, '\n', &cgroup) &&
-	    str_ends(strbuf_str(&text), "\n"))
-		r = cgroup.len > 0 ? kill_cgroup(cgroup)
-				   : kill_session(home_fd, id, pid,
-						  (int64_t)st.st_mtim.tv_sec * 1000000);
+	    str_ends(strbuf_str(&text), "\n")) {
+		r = cgroup.len > 0 ? kill_cgroup(cgroup) : 0;
+		/* The cgroup may not have come about. */
+		if (r == 0)
+			r = kill_session(home_fd, id, pid,
+					 (int64_t)st.st_mtim.tv_sec * 1000000);
+	}
 	return r < 0 ? r : file_remove(dir_fd, id);
 }
 

@@ -20,9 +20,11 @@ struct live {
 
 #define LIVE_INIT ((struct live){ .dir_fd = -1, .fd = -1 })
 
-/* Says that this process holds the run @id. 0 or -errno. */
-int live_begin(int home_fd, const char *id, const struct cgroup *cgroup,
-	       struct live *ret);
+/*
+ * Says that this process holds the run @id, and will make the cgroup @cgroup, a path or
+ * "". 0 or -errno.
+ */
+int live_begin(int home_fd, const char *id, const char *cgroup, struct live *ret);
 
 /* All is over, and nothing is left. Takes one that never began. */
 void live_end(struct live *live);

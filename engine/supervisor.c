@@ -379,14 +379,18 @@ static int write_down(struct supervisor *supervisor, struct strbuf *ret_why)
  */
 static void begin_processes(struct supervisor *supervisor)
 {
+	_cleanup_(strbuf_done) struct strbuf path = STRBUF_INIT;
 	const char *id = supervisor->job.id;
 	char name[NAME_MAX + 1];
 
 	for (int i = 0; i < MOST_SWEEPS && live_sweep(JOB_HOME_FD, id) == -EAGAIN; i++)
 		(void)poll(NULL, 0, SWEEP_MS);
 	(void)snprintf(name, sizeof(name), "runfs-%.200s-%d", id, (int)getpid());
-	(void)cgroup_make(name, &supervisor->cgroup);
-	(void)live_begin(JOB_HOME_FD, id, &supervisor->cgroup, &supervisor->live);
+	(void)cgroup_add_path(name, &path);
+	/* First where others find it. */
+	(void)live_begin(JOB_HOME_FD, id, strbuf_cstr(&path), &supervisor->live);
+	if (path.len > 0)
+		(void)cgroup_make(strbuf_cstr(&path), &supervisor->cgroup);
 }
 
 /* Everything that can fail comes before the commit, and the command after it. */

@@ -45,11 +45,10 @@ static pid_t let_down(const char *dir, bool leaves)
 	cr_assert_eq(pipe(fds), 0);
 	supervisor = fork();
 	if (supervisor == 0) {
-		struct cgroup none = CGROUP_INIT;
 		struct live live;
 
 		(void)setsid();
-		if (live_begin(home_fd, "r1", &none, &live) < 0)
+		if (live_begin(home_fd, "r1", "", &live) < 0)
 			_exit(1);
 		pid = fork();
 		if (pid == 0) {
@@ -90,10 +89,9 @@ static void sweep_until(int result)
 
 Test(live, is_there_while_the_run_goes_on)
 {
-	struct cgroup none = CGROUP_INIT;
 	struct live live = LIVE_INIT;
 
-	cr_assert_eq(live_begin(home_fd, "r1", &none, &live), 0);
+	cr_assert_eq(live_begin(home_fd, "r1", "", &live), 0);
 	cr_expect(scratch_has(ENTRY));
 	cr_expect_eq(live_sweep(home_fd, "r1"), -EBUSY);
 	cr_expect_eq(live_sweep_all(home_fd), 0);
@@ -105,11 +103,10 @@ Test(live, is_there_while_the_run_goes_on)
 
 Test(live, one_that_another_start_has_made_is_left_alone)
 {
-	struct cgroup none = CGROUP_INIT;
 	struct live first = LIVE_INIT, second = LIVE_INIT;
 
-	cr_assert_eq(live_begin(home_fd, "r1", &none, &first), 0);
-	cr_assert_eq(live_begin(home_fd, "r1", &none, &second), 0);
+	cr_assert_eq(live_begin(home_fd, "r1", "", &first), 0);
+	cr_assert_eq(live_begin(home_fd, "r1", "", &second), 0);
 	live_end(&first);
 	cr_expect(scratch_has(ENTRY));
 	live_end(&second);
