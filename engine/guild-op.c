@@ -179,12 +179,23 @@ static int default_main(struct guild_reader *reader, struct strbuf *ret)
 	return strbuf_error(ret);
 }
 
+/* The value of @key; NULL also for null, which says nothing. */
+static const struct value *said(const struct value *map, const char *key)
+{
+	const struct value *value = value_get(map, key);
+
+	return value && value->type != VALUE_NULL ? value : NULL;
+}
+
 static int read_command(struct guild_reader *reader)
 {
-	const struct value *exec = value_get(reader->place->body, "exec");
-	const struct value *main = value_get(reader->place->body, "main");
+	const struct value *exec = said(reader->place->body, "exec");
+	const struct value *main = said(reader->place->body, "main");
 	_cleanup_(strbuf_done) struct strbuf name = STRBUF_INIT;
 
+	if (exec && main)
+		strbuf_adds(&reader->remarks,
+			    "main: exec goes before it; it has no effect.\n");
 	if (exec)
 		return read_exec(reader, exec);
 	if (reader->place->body->type == VALUE_STRING)
@@ -336,6 +347,25 @@ static int set_wanted(struct guild_reader *reader)
 	return dest.len > 0 && !reader->main.dest ? -ENOMEM : 0;
 }
 
+/* What the model says for those of its operations that don't. */
+static int read_model_keys(struct guild_reader *reader)
+{
+	static const char *const names[] = { "python-requires", "plugins" };
+	const struct value *model = &reader->place->model->data;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < sizeof(names) / sizeof(names[0]); i++) {
+		_cleanup_(value_done) struct value key = VALUE_INIT;
+
+		if (!said(model, names[i]) || said(reader->place->body, names[i]))
+			continue;
+		r = value_string(&key, str_from(names[i]));
+		if (r == 0)
+			r = guild_reader_key(reader, &key, said(model, names[i]));
+	}
+	return r;
+}
+
 static int read_body(struct guild_reader *reader)
 {
 	const struct value *body = reader->place->body;
@@ -343,7 +373,8 @@ static int read_body(struct guild_reader *reader)
 
 	if (r == 0)
 		r = read_command(reader);
-
+	if (r == 0)
+		r = read_model_keys(reader);
 	if (body->type != VALUE_MAP && body->type != VALUE_STRING &&
 	    body->type != VALUE_NULL)
 		guild_reader_note(reader, body,

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "engine/interpreter.h"
+#include "engine/python-cache.h"
 #include "engine/strv.h"
 
 #define ANSWER_MAX_LEN	  (16u << 20)
@@ -20,6 +21,7 @@ struct python {
 	struct loop *loop;
 	char *flags_helper, *options_helper;
 	char *project; /* or NULL */
+	int home_fd;   /* borrowed; -1: answers are not kept */
 };
 
 struct python_question {
@@ -29,6 +31,12 @@ struct python_question {
 	python_fn fn;
 	void *userdata;
 	struct strbuf answer;
+	int home_fd;
+	char key[PYTHON_CACHE_KEY_LEN + 1]; /* of the answer in the cache; or "" */
+	char **argv;			    /* what is asked, and with which words */
+	char *script, *root;
+	bool runs;
+	json_t *known; /* what was found in the cache */
 };
 
 /* It lies beside the other. */
@@ -53,6 +61,7 @@ int python_new(struct loop *loop, const char *flags_helper, struct python **ret)
 	if (!python)
 		return -ENOMEM;
 	python->loop = loop;
+	python->home_fd = -1;
 	python->flags_helper = strdup(flags_helper);
 	if (!python->flags_helper)
 		return -ENOMEM;
@@ -84,6 +93,11 @@ int python_set_project(struct python *python, const char *project)
 	return 0;
 }
 
+void python_set_home(struct python *python, int home_fd)
+{
+	python->home_fd = home_fd;
+}
+
 int python_find(const struct python *python, struct str requires, struct strbuf *ret_path,
 		struct strbuf *ret_why)
 {
@@ -96,6 +110,10 @@ static void question_free(struct python_question *question)
 	loop_source_free(question->timer);
 	close_fd(question->fd);
 	strbuf_done(&question->answer);
+	strv_free(question->argv);
+	free(question->script);
+	free(question->root);
+	json_decref(question->known);
 	free(question);
 }
 
@@ -109,6 +127,25 @@ void python_cancel(struct python_question *question)
 	question_free(question);
 }
 
+/* Not a script that can't be read: what it lacks may come without a change of it. */
+static bool is_worth_keeping(const json_t *answer)
+{
+	return json_is_object(answer) &&
+	       !json_is_object(json_object_get(answer, "error"));
+}
+
+/* Keeps the answer, unless the script has changed since Python was asked. */
+static void keep(const struct python_question *question, const json_t *answer)
+{
+	char key[PYTHON_CACHE_KEY_LEN + 1];
+
+	if (question->key[0] && is_worth_keeping(answer) &&
+	    python_cache_key(question->argv, question->script, question->runs,
+			     question->root, key) == 0 &&
+	    strcmp(key, question->key) == 0)
+		(void)python_cache_store(question->home_fd, key, answer);
+}
+
 static void finish(struct python_question *question, const char *why)
 {
 	struct str text = strbuf_str(&question->answer);
@@ -116,6 +153,7 @@ static void finish(struct python_question *question, const char *why)
 
 	if (!answer && !why)
 		why = "Python gave no answer that makes sense about the script's flags";
+	keep(question, answer);
 	question->fn(question->userdata, answer, why);
 	question_free(question);
 }
@@ -144,6 +182,14 @@ static void on_timeout(void *userdata, uint32_t events)
 
 	(void)kill(question->pid, SIGTERM);
 	finish(question, "Python took too long to read the script's flags");
+}
+
+static void on_known(void *userdata, uint32_t events)
+{
+	struct python_question *question = userdata;
+
+	question->fn(question->userdata, question->known, NULL);
+	question_free(question);
 }
 
 static int add_word(char ***argv, const char *word)
@@ -234,6 +280,35 @@ static int start(struct python *python, char *const *argv,
 	return spawn(question, argv, answer_fd);
 }
 
+/* Looks for the answer in the cache. What goes wrong there costs no more than Python. */
+static int look_up(const struct python *python, const struct python_call *call,
+		   struct python_question *question)
+{
+	question->home_fd = python->home_fd;
+	question->runs = call->run;
+	question->script = strdup(call->script);
+	question->root = call->root ? strdup(call->root) : NULL;
+	if (!question->script || (call->root && !question->root))
+		return -ENOMEM;
+	if (python->home_fd < 0)
+		return 0;
+	if (python_cache_key(question->argv, question->script, question->runs,
+			     question->root, question->key) < 0)
+		question->key[0] = '\0';
+	else
+		(void)python_cache_load(python->home_fd, question->key, &question->known);
+	return 0;
+}
+
+static int answer_soon(struct python *python, struct python_question *question)
+{
+	int r = loop_add_timer(python->loop, on_known, question, &question->timer);
+
+	if (r == 0)
+		loop_timer_set(question->timer, 0);
+	return r;
+}
+
 int python_ask(struct python *python, const struct python_call *call, python_fn fn,
 	       void *userdata, struct python_question **ret, struct strbuf *ret_why)
 {
@@ -253,7 +328,11 @@ int python_ask(struct python *python, const struct python_call *call, python_fn 
 	question->fd = -1;
 	question->fn = fn;
 	question->userdata = userdata;
-	r = start(python, argv, question);
+	question->argv = take_ptr(argv);
+	r = look_up(python, call, question);
+	if (r == 0)
+		r = question->known ? answer_soon(python, question)
+				    : start(python, question->argv, question);
 	if (r < 0) {
 		strbuf_addf(ret_why, "cannot start %s: %s", strbuf_cstr(&exe),
 			    strerror(-r));

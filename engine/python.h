@@ -29,6 +29,12 @@ DEFINE_CLEANUP(struct python, python_free);
 /* Whose own environment counts: an absolute path. None without. 0 or -ENOMEM. */
 int python_set_project(struct python *python, const char *project);
 
+/*
+ * Lets answers be kept in the home @home_fd, which must outlive it, and found there by
+ * the next (engine/python-cache.h).
+ */
+void python_set_home(struct python *python, int home_fd);
+
 /* As interpreter_find(), for an operation that @requires a version, or "" for any. */
 int python_find(const struct python *python, struct str requires, struct strbuf *ret_path,
 		struct strbuf *ret_why);

@@ -355,6 +355,8 @@ static int make_parts(struct program *program)
 		r = index_new(program->store, &program->index);
 	if (r == 0)
 		r = python_new(program->loop, program->flags_helper, &program->python);
+	if (r == 0)
+		python_set_home(program->python, store_fd(program->store));
 	if (r == 0 && program->project)
 		r = python_set_project(program->python, program->project);
 	if (r == 0)

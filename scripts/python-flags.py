@@ -40,6 +40,8 @@ ANSWER = {
     "description": None,  # the first paragraph of the docstring
     "python_version": sys.version.replace("\n", ""),  # for Guild's attribute `platform`
     "pip_freeze": None,   # with --pip-freeze, ["name==1.0", ...] as `pip freeze` has it
+    "sites": [],          # with --pip-freeze, [{"path": "...", "mtime_ns": 1}]: the
+                          # directories where the packages are, and when they changed
     "error": None,        # {"line": 3, "message": "..."} for a script that can't be read;
                           # the line is 0 when the trouble is with the file as a whole
 }
@@ -61,7 +63,8 @@ def main():
         sys.set_int_max_str_digits(0)  # 0xff... may be of any length
 
     answer = dict(ANSWER, dest=dest or "globals",
-                  pip_freeze=pip_freeze() if freeze else None)
+                  pip_freeze=pip_freeze() if freeze else None,
+                  sites=sites() if freeze else [])
     try:
         answer.update(describe(script, dest))
     except Unreadable as error:
@@ -342,6 +345,12 @@ def pip_freeze():
     for name in ("pip", "setuptools", "wheel", "distribute"):
         found.pop(name, None)
     return [line for _, line in sorted(found.values())]
+
+
+def sites():
+    """Where pip_freeze() has looked."""
+    return [{"path": path, "mtime_ns": os.stat(path).st_mtime_ns}
+            for path in sys.path if os.path.isdir(path)]
 
 
 def use_site_packages():

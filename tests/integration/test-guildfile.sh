@@ -119,6 +119,34 @@ echo >"$mnt/runs/$id/restart"
 expect_result "$id" "completed 0"
 test -e "$mnt/runs/$id"
 
+### Secrets reach the process, and no file of the home; also when it is started again
+stop_mount
+export OWN_KEY=hidden-one HF_TOKEN=hidden-two
+cat >"$project/guild.yml" <<'END'
+secret:
+  exec: sh -c 'echo $OWN_KEY $HF_TOKEN | tr a-z A-Z'
+  env-secrets: OWN_KEY
+END
+start_mount
+id=$(start_run secret)
+expect_result "$id" "completed 0"
+expect_eq "$(cat "$mnt/runs/$id/output")" "HIDDEN-ONE HIDDEN-TWO"
+expect_not grep -rE "hidden-(one|two)" "$home"
+rm "$project/guild.yml"
+echo >"$mnt/runs/$id/restart"
+expect_result "$id" "completed 0"
+expect_eq "$(cat "$mnt/runs/$id/output")" "HIDDEN-ONE HIDDEN-TWO"
+expect_not grep -rE "hidden-(one|two)" "$home"
+# They are taken from who mounts, each time.
+stop_mount
+unset HF_TOKEN
+export OWN_KEY=hidden-three
+start_mount
+echo >"$mnt/runs/$id/restart"
+expect_result "$id" "completed 0"
+expect_eq "$(cat "$mnt/runs/$id/output")" HIDDEN-THREE
+expect_not grep -r hidden-three "$home"
+
 ### A mistake: the names stay, and all say what is wrong
 cat >"$project/guild.yml" <<'END'
 train:

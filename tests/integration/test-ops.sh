@@ -289,3 +289,33 @@ rm "$project/later"
 id=$(start_run main.py)
 expect_result "$id" "completed 0"
 expect_eq "$(cat "$home/runs/$id/.guild/attrs/vcs_commit")" "git:$commit"
+
+### What Python has said of a script is kept for the next mount
+cat >"$dir/counted" <<'END'
+#!/bin/sh
+echo >>"${0%/*}/calls"
+exec /usr/bin/python3 "$@"
+END
+chmod +x "$dir/counted"
+export GUILD_PYTHON_EXE=$dir/counted
+echo 'lr = 0.1' >"$project/kept.py"
+printf 'import argparse\nparser = argparse.ArgumentParser()
+parser.add_argument("--rate", type=float)\nparser.parse_args()\n' >"$project/parsed.py"
+# expect_asked N: after a mount and a look at both, Python has been asked so often in all.
+expect_asked()
+{
+	stop_mount
+	start_mount
+	grep -q '^lr ' "$mnt/ops/kept.py/help"
+	grep -q '^rate ' "$mnt/ops/parsed.py/help"
+	expect_eq "$(wc -l <"$dir/calls")" "$1"
+}
+expect_asked 3
+expect_asked 3
+echo 'lr = 0.2' >"$project/kept.py"
+expect_asked 5 # another module beside parsed.py may have another parser
+expect_asked 5
+for file in "$home"/cache/runfs/flags/*; do
+	echo nonsense >"$file"
+done
+expect_asked 8

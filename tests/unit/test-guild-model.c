@@ -181,7 +181,7 @@ Test(guild_model, other_files_are_included_from_where_the_file_is)
 				 "  operations: {x: {exec: x}}\n");
 	scratch_put("sub/a.yml", "- include: b.yml\n");
 	scratch_put("sub/b.yml", "- config: c\n  operations: {y: {exec: y}}\n"
-				 "- model: n\n  operations:\n    z: {steps: []}\n");
+				 "- model: n\n  operations:\n    z: {steps: [a]}\n");
 	describe("m:y", &text);
 	expect_text(strbuf_str(&text), "y\n", "m:y");
 	describe("n:z", &problem);

@@ -307,7 +307,7 @@ Test(guildfile, what_is_not_understood_is_named_with_its_line)
 	static const struct {
 		const char *body, *problem;
 	} rows[] = {
-		{ "  exec: x\n  steps: []\n", "line 3: operation op: 'steps' is not" },
+		{ "  steps: [a]\n", "line 2: operation op: 'steps' is not" },
 		{ "  exec: x\n  1: y\n", "line 3: operation op: '?' is not" },
 		{ "  exec: x\n  requires: a\n",
 		  "line 3: operation op: 'requires' is not" },
@@ -344,7 +344,7 @@ Test(guildfile, what_is_not_understood_is_named_with_its_line)
 		  "line 3: operation op: flags-dest: config type for y not" },
 		{ "  exec: x\n  description: 5\n", "description is a text" },
 		{ "  - x\n", "line 1: operation op: write a map, or the name of" },
-		{ "  steps: []\n  needs: x\n", "line 2: operation op: 'steps' is not" },
+		{ "  steps: [a]\n  needs: x\n", "line 2: operation op: 'steps' is not" },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -437,6 +437,60 @@ Test(guildfile, an_operation_is_recorded_as_guild_does_it)
 		    "python-requires: null\nsourcecode:\n  dest: .\n",
 		    scratch);
 	expect_document(&operation->attr, strbuf_cstr(&expected), "train");
+}
+
+Test(guildfile, what_has_no_effect_is_told_and_what_says_nothing_is_not)
+{
+	static const struct {
+		const char *body, *remarks;
+	} rows[] = {
+		{ "exec: x", NULL },
+		{ "exec: x, steps: [a]", "steps: exec and main go before it; it has no"
+					 " effect here.\n" },
+		{ "main: x, steps: [a]", "steps: exec and main go before it; it has no"
+					 " effect here.\n" },
+		{ "exec: x, main: y", "main: exec goes before it; it has no effect.\n" },
+		{ "exec: ~, main: y", NULL },
+		{ "main: y, requires: []", NULL },
+		{ "main: y, steps: ~, notebook: '', flag-encoder: no", NULL },
+		{ "exec: x, optimizer: gp",
+		  "optimizer: for Guild's batches; it has no effect here.\n" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		_cleanup_(guildfile_freep) struct guildfile *guildfile = NULL;
+		_cleanup_(operation_unrefp) struct operation *operation = NULL;
+		_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+
+		strbuf_addf(&text, "a: {%s}\n", rows[i].body);
+		guildfile = load_text(strbuf_cstr(&text));
+		operation = read_op(guildfile, "a", NULL);
+		cr_expect_null(operation->problem, "%s", operation->problem);
+		expect_text(str_from(operation->remarks),
+			    rows[i].remarks ? rows[i].remarks : "", rows[i].body);
+	}
+}
+
+Test(guildfile, a_model_speaks_for_its_operations)
+{
+	_cleanup_(guildfile_freep) struct guildfile *guildfile =
+		load_text("- model: m\n  python-requires: '>=3.8'\n  plugins: [cpu]\n"
+			  "  operations:\n    a: {main: x}\n"
+			  "    b: {main: x, python-requires: '3', plugins: no}\n");
+	_cleanup_(operation_unrefp) struct operation *a = read_op(guildfile, "m:a", NULL);
+	_cleanup_(operation_unrefp) struct operation *b = read_op(guildfile, "m:b", NULL);
+	const struct operation *operations[] = { a, b };
+	static const char *const requires[] = { ">=3.8", "3" };
+	static const char *const plugins[] = { "cpu,python_script", "python_script" };
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct value *attr = &operations[i]->attr;
+		const struct value *env = value_get(value_get(attr, "op-cmd"), "cmd-env");
+
+		cr_expect(
+			value_is_string(value_get(attr, "python-requires"), requires[i]));
+		cr_expect(value_is_string(value_get(env, "GUILD_PLUGINS"), plugins[i]));
+	}
 }
 
 Test(guildfile, source_code_has_many_forms)

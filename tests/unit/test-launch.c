@@ -68,7 +68,7 @@ static void begin(void)
 	scratch_put("p/plain.sh", "#!/bin/sh\n");
 	scratch_put("p/guild.yml", "op: {exec: './say.sh ${flag_args}', flags: {x: 1, "
 				   "'y': a}}\nlost: {exec: ./none}\n"
-				   "plain: {exec: ./plain.sh}\nodd: {exec: x, steps: 1}\n"
+				   "plain: {exec: ./plain.sh}\nodd: {steps: 1}\n"
 				   "ref: {exec: './say.sh ${z}'}\n");
 	make_nouns();
 }

@@ -2,10 +2,15 @@
 #include "engine/python.h"
 
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "engine/file.h"
+#include "engine/python-cache.h"
 #include "expect.h"
 #include "patience.h"
 #include "scratch.h"
@@ -258,6 +263,156 @@ Test(python, the_flags_of_a_script_are_told)
 	expect_sentence(&answered, "\"name\":\"x\",\"split\":false", "x");
 	expect_sentence(&answered, "\"pip_freeze\":[", "packages");
 	expect_sentence(&answered, "\"error\":null", "error");
+}
+
+/* How often the Python of put_counted() was started. */
+static size_t n_calls(void)
+{
+	_cleanup_free_ char *calls = scratch_get("calls");
+
+	return calls ? strlen(calls) : 0;
+}
+
+static void put_counted(void)
+{
+	_cleanup_(strbuf_done) struct strbuf script = STRBUF_INIT;
+
+	strbuf_addf(&script,
+		    "#!/bin/sh\nprintf x >>%s/calls\nexec /usr/bin/python3 \"$@\"\n",
+		    scratch);
+	put_python(strbuf_cstr(&script));
+}
+
+/* The answer about x.py comes, after so many calls of Python in all. */
+static void expect_calls(const struct python_call *call, size_t n, const char *sentence)
+{
+	has_answer = false;
+	strbuf_reset(&answered);
+	(void)ask_call(call);
+	run_patiently(loop);
+	cr_expect_eq(n_calls(), n, "%s: %zu calls", sentence, n_calls());
+	expect_sentence(&answered, sentence, sentence);
+}
+
+/* The path of the only file in the cache; the caller frees. */
+static char *cached_file(void)
+{
+	_cleanup_(strbuf_done) struct strbuf path = STRBUF_INIT;
+	_cleanup_closedir_ DIR *dir = NULL;
+	_cleanup_free_ char *cache = scratch_path("home/cache/runfs/flags");
+
+	dir = opendir(cache);
+	cr_assert_not_null(dir);
+	for (struct dirent *entry; (entry = readdir(dir));)
+		if (entry->d_name[0] != '.')
+			strbuf_addf(&path, "home/cache/runfs/flags/%s", entry->d_name);
+	return strbuf_take(&path);
+}
+
+Test(python, what_it_has_said_of_a_script_is_kept_in_the_home)
+{
+	_cleanup_free_ char *script = scratch_path("x.py"), *file = NULL;
+	_cleanup_close_ int home_fd = -1;
+	struct python_call call = { .script = script };
+
+	put_counted();
+	scratch_make_dir("home");
+	scratch_put("x.py", "x = 1\n");
+	home_fd = file_open_dir(scratch_fd, "home");
+	expect_calls(&call, 1, "\"yaml\":\"1\"");
+	cr_expect_not(scratch_has("home/cache"), "there is no home");
+	python_set_home(python, home_fd);
+	expect_calls(&call, 2, "\"yaml\":\"1\"");
+	expect_calls(&call, 2, "\"yaml\":\"1\"");
+	expect_calls(&call, 2, "\"pip_freeze\":[");
+	/* A file that is not as it should be is passed over, and made anew. */
+	file = cached_file();
+	scratch_put(file, "runfs flags 1 x\n{}");
+	expect_calls(&call, 3, "\"yaml\":\"1\"");
+	scratch_put(file, "");
+	expect_calls(&call, 4, "\"yaml\":\"1\"");
+	expect_calls(&call, 4, "\"yaml\":\"1\"");
+	/* Another text, and the first again; touching it is no change. */
+	scratch_put("x.py", "x = 2\n");
+	expect_calls(&call, 5, "\"yaml\":\"2\"");
+	scratch_put("x.py", "x = 1\n");
+	expect_calls(&call, 5, "\"yaml\":\"1\"");
+	/* Another question, and another Python. */
+	call.dest = "dict:p";
+	expect_calls(&call, 6, "\"dest\":\"dict:p\"");
+	put_counted();
+	expect_calls(&call, 7, "\"dest\":\"dict:p\"");
+	/* One that can't be read is asked about each time. */
+	scratch_put("x.py", "x = (\n");
+	expect_calls(&call, 8, "\"error\":{");
+	expect_calls(&call, 9, "\"error\":{");
+}
+
+Test(python, of_one_that_is_run_its_modules_count_too)
+{
+	_cleanup_free_ char *script = scratch_path("x.py");
+	_cleanup_close_ int home_fd = -1;
+	struct python_call call = { .script = script, .dest = "args", .run = true };
+
+	put_counted();
+	scratch_make_dir("home");
+	home_fd = file_open_dir(scratch_fd, "home");
+	python_set_home(python, home_fd);
+	scratch_put("x.py", "import options\noptions.parser.parse_args()\n");
+	scratch_put("options.py", "import argparse\nparser = argparse.ArgumentParser()\n"
+				  "parser.add_argument('--old')\n");
+	expect_calls(&call, 1, "\"name\":\"old\"");
+	expect_calls(&call, 1, "\"name\":\"old\"");
+	scratch_put("options.py", "import argparse\nparser = argparse.ArgumentParser()\n"
+				  "parser.add_argument('--newer')\n");
+	expect_calls(&call, 2, "\"name\":\"newer\"");
+}
+
+Test(python, what_is_kept_ends_with_the_packages_and_is_bounded)
+{
+	_cleanup_(strbuf_done) struct strbuf path = STRBUF_INIT;
+	_cleanup_close_ int home_fd = -1;
+	json_auto_t *answer = NULL, *found = NULL, *big = NULL;
+	struct dirent **entries = NULL;
+	struct stat st;
+	int n;
+
+	scratch_make_dir("home");
+	scratch_make_dir("site");
+	home_fd = file_open_dir(scratch_fd, "home");
+	cr_assert_eq(fstatat(scratch_fd, "site", &st, 0), 0);
+	strbuf_addf(&path, "%s/site", scratch);
+	answer = json_pack(
+		"{s:[{s:s, s:I}]}", "sites", "path", strbuf_cstr(&path), "mtime_ns",
+		(json_int_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec);
+	cr_expect_eq(python_cache_load(home_fd, "a", &found), -ENOENT);
+	cr_assert_eq(python_cache_store(home_fd, "a", answer), 0);
+	cr_assert_eq(python_cache_load(home_fd, "a", &found), 0);
+	cr_expect(json_equal(found, answer));
+	json_decref(found);
+	found = NULL;
+	scratch_put("site/new.dist-info/METADATA", "");
+	cr_expect_eq(python_cache_load(home_fd, "a", &found), -ENOENT);
+
+	for (int i = 0; i < PYTHON_CACHE_MAX_FILES + 10; i++) {
+		char key[16];
+
+		(void)snprintf(key, sizeof(key), "k%d", i);
+		cr_assert_eq(python_cache_store(home_fd, key, answer), 0);
+	}
+	n = scandirat(home_fd, "cache/runfs/flags", &entries, NULL, NULL);
+	cr_expect_leq(n, PYTHON_CACHE_MAX_FILES + 2);
+	cr_expect_geq(n, PYTHON_CACHE_MAX_FILES / 2);
+	for (int i = 0; i < n; i++)
+		free(entries[i]);
+	free(entries);
+	cr_expect_not(scratch_has("home/cache/runfs/flags/k0"), "the oldest");
+
+	strbuf_reset(&path);
+	for (unsigned int i = 0; i < PYTHON_CACHE_MAX_LEN; i++)
+		strbuf_addc(&path, 'x');
+	big = json_pack("{s:s}", "x", strbuf_cstr(&path));
+	cr_expect_eq(python_cache_store(home_fd, "big", big), -EFBIG);
 }
 
 Test(python, it_is_asked_apart_from_the_user_s_environment)
