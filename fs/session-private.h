@@ -27,6 +27,7 @@ struct session {
 	struct fuse_session *fuse;
 	struct loop *loop;
 	struct loop_source *source, *timer;
+	struct loop_source *patience; /* with those who have been interrupted */
 	struct view *view;
 	struct watch *watch;
 	struct node_table *nodes;
@@ -35,6 +36,7 @@ struct session {
 	struct removal removal;
 	int64_t wait_limit_us; /* after which a waiting read is told EINTR; 0: never */
 	bool mounted;
+	bool is_patient; /* the timer is set */
 };
 
 /* A request that waits. */
@@ -61,7 +63,8 @@ struct waiter {
 	size_t size;
 	char *run_id; /* of the run that is watched for it, or NULL */
 	int64_t since_us;
-	bool armed, interrupted;
+	bool armed;
+	int64_t interrupted_us; /* when; 0: it was not */
 };
 
 /* A poll(2) that is to be told. */
@@ -126,6 +129,9 @@ static inline void reply_error(fuse_req_t req, int r)
  * when it can't wait. Returns the waiter, or NULL when it has been answered.
  */
 struct waiter *waiter_park(fuse_req_t req, struct waiter template, const char *run_id);
+
+/* A timer's: those who were interrupted long ago wait no longer. */
+void session_lose_patience(void *userdata, uint32_t events);
 
 /* Takes the request from its waiter, which is gone: whoever calls this answers. */
 fuse_req_t waiter_take(struct waiter *waiter);

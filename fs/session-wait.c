@@ -18,18 +18,62 @@ static void waiter_free(struct waiter *waiter)
 }
 
 /*
+ * How long a signal waits for the answer of what takes a moment: a start, or Python. A
+ * shell whose child ends while it closes restart (SIGCHLD) would else go on before the
+ * run is started, and see what was; and hardly a program expects EINTR of stat(2).
+ */
+#define PATIENCE_US 2000000
+
+/* Only what follows a run may wait for long, and is interrupted at once. */
+static bool follows_run(const struct waiter *waiter)
+{
+	return waiter->kind == WAIT_READ &&
+	       handle_node(waiter->handle)->type->kind != NODE_PLAIN;
+}
+
+/* Answers a waiter that has been interrupted, now or later. Whether it is gone. */
+static bool interrupt(struct waiter *waiter)
+{
+	if (!follows_run(waiter)) {
+		if (!waiter->session->is_patient)
+			loop_timer_set(waiter->session->patience, PATIENCE_US);
+		waiter->session->is_patient = true;
+		return false;
+	}
+	reply_error(waiter->req, -EINTR);
+	waiter_free(waiter);
+	return true;
+}
+
+/*
  * May be called from within fuse_req_interrupt_func(), before the waiter is armed: then
- * waiter_park() answers.
+ * waiter_park() sees to it.
  */
 static void on_interrupt(fuse_req_t req, void *userdata)
 {
 	struct waiter *waiter = userdata;
 
-	waiter->interrupted = true;
-	if (!waiter->armed)
-		return;
-	reply_error(req, -EINTR);
-	waiter_free(waiter);
+	waiter->interrupted_us = loop_now_us();
+	if (waiter->armed)
+		(void)interrupt(waiter);
+}
+
+void session_lose_patience(void *userdata, uint32_t events)
+{
+	struct session *session = userdata;
+	int64_t now = loop_now_us();
+
+	session->is_patient = false;
+	list_for_each (link, &session->waiters) {
+		struct waiter *waiter = list_entry(link, struct waiter, link);
+
+		if (waiter->interrupted_us == 0)
+			continue;
+		if (now - waiter->interrupted_us >= PATIENCE_US)
+			reply_error(waiter_take(waiter), -EINTR);
+		else
+			(void)interrupt(waiter);
+	}
 }
 
 /*
@@ -63,11 +107,8 @@ struct waiter *waiter_park(fuse_req_t req, struct waiter template, const char *r
 	}
 	fuse_req_interrupt_func(req, on_interrupt, waiter);
 	waiter->armed = true;
-	if (waiter->interrupted) {
-		reply_error(req, -EINTR);
-		waiter_free(waiter);
+	if (waiter->interrupted_us && interrupt(waiter))
 		return NULL;
-	}
 	return waiter;
 }
 

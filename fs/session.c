@@ -150,6 +150,10 @@ int session_start(struct session *session, struct watch *watch)
 	session->wait_limit_us = find_wait_limit();
 	if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
 		return -errno;
+	r = loop_add_timer(session->loop, session_lose_patience, session,
+			   &session->patience);
+	if (r < 0)
+		return r;
 	if (session->wait_limit_us > 0) {
 		r = loop_add_timer(session->loop, on_timer, session, &session->timer);
 		if (r < 0)
@@ -172,6 +176,7 @@ void session_free(struct session *session)
 	}
 	loop_source_free(session->source);
 	loop_source_free(session->timer);
+	loop_source_free(session->patience);
 	path_avoid_device(0);
 	if (session->mounted)
 		fuse_session_unmount(session->fuse);

@@ -179,3 +179,27 @@ pieces "EINVAL EINVAL ok" none "nosuch=1$nl" "a=1$nl"
 r=$(readlink -f "$mnt/latest")
 expect_eq "$(ask "$r/restart" $'# comment\na=\'x y\' b=[1, 2]')" "Restarting ${r##*/}"
 expect_eq "$(cat "$r/output")" "'x y' [1, 2]"
+
+### A signal that comes while a request is carried out, such as a shell's SIGCHLD
+
+make_program lasting <<'END'
+#!/bin/sh
+exec sleep 1000
+END
+r=$mnt/runs/$(start_run lasting)
+for ((round = 0; round < 10; round++)); do
+	echo KILL >"$r/stop"
+	expect_eq "$(cat "$r/wait")" "terminated -9"
+	python3 - "$r" <<'END'
+import os, signal, sys
+
+signal.signal(signal.SIGALRM, lambda *_: None)
+fd = os.open(sys.argv[1] + "/restart", os.O_WRONLY)
+os.write(fd, b"\n")
+signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+os.close(fd)
+signal.setitimer(signal.ITIMER_REAL, 0)
+status = open(sys.argv[1] + "/status").read()
+assert status == "running\n", status
+END
+done
