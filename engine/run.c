@@ -151,17 +151,13 @@ int run_attr_text(const struct run *run, const char *name, struct strbuf *ret)
 	return file_read(run->fd, path, RUN_ATTR_MAX_LEN, ret);
 }
 
-int run_attr(const struct run *run, const char *name, struct value *ret)
+/* What @text says. 0, -ENOENT when that is null, -EBADMSG when it is no YAML. */
+static int parse_attr(const struct strbuf *text, struct value *ret)
 {
 	_cleanup_(value_done) struct value value = VALUE_INIT;
-	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
 	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
-	int r;
+	int r = yaml_parse(strbuf_str(text), &value, &why);
 
-	r = run_attr_text(run, name, &text);
-	if (r < 0)
-		return r;
-	r = yaml_parse(strbuf_str(&text), &value, &why);
 	if (r < 0)
 		return r == -ENOMEM ? r : -EBADMSG;
 	if (value.type == VALUE_NULL)
@@ -169,6 +165,14 @@ int run_attr(const struct run *run, const char *name, struct value *ret)
 	*ret = value;
 	value = VALUE_INIT;
 	return 0;
+}
+
+int run_attr(const struct run *run, const char *name, struct value *ret)
+{
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+	int r = run_attr_text(run, name, &text);
+
+	return r < 0 ? r : parse_attr(&text, ret);
 }
 
 int run_attr_int(const struct run *run, const char *name, int64_t *ret)
@@ -254,11 +258,38 @@ static bool has_marker(const struct run *run, const char *name)
 	return file_exists(run->fd, name);
 }
 
-int run_exit_status(const struct run *run, int64_t *ret)
+/*
+ * The attributes of one start, whatever is put in their place meanwhile, for each start
+ * puts another directory there. A descriptor or -errno, which attr_at() takes, too.
+ */
+static int open_attrs(const struct run *run)
+{
+	int fd = file_open_dir(run->fd, "attrs");
+
+	return fd == -ENOENT ? file_open_dir(run->fd, "attrs.old") : fd;
+}
+
+static int attr_at(int attrs_fd, const char *name, struct value *ret)
+{
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+	int r = attrs_fd < 0 ? attrs_fd
+			     : file_read(attrs_fd, name, RUN_ATTR_MAX_LEN, &text);
+
+	return r < 0 ? r : parse_attr(&text, ret);
+}
+
+static bool get_int_at(int attrs_fd, const char *name, int64_t *ret)
+{
+	_cleanup_(value_done) struct value value = VALUE_INIT;
+
+	return attr_at(attrs_fd, name, &value) == 0 && value_get_int(&value, ret);
+}
+
+static int exit_status_at(int attrs_fd, int64_t *ret)
 {
 	_cleanup_(value_done) struct value value = VALUE_INIT;
 	int64_t started, stopped;
-	int r = run_attr(run, "exit_status", &value);
+	int r = attr_at(attrs_fd, "exit_status", &value);
 
 	if (r < 0)
 		return r;
@@ -267,10 +298,17 @@ int run_exit_status(const struct run *run, int64_t *ret)
 	else if (!value_get_int(&value, ret))
 		return -EBADMSG;
 
-	if (run_attr_int(run, "started", &started) == 0 &&
-	    run_attr_int(run, "stopped", &stopped) == 0 && stopped < started)
+	if (get_int_at(attrs_fd, "started", &started) &&
+	    get_int_at(attrs_fd, "stopped", &stopped) && stopped < started)
 		return -ENOENT;
 	return 0;
+}
+
+int run_exit_status(const struct run *run, int64_t *ret)
+{
+	_cleanup_close_ int attrs_fd = open_attrs(run);
+
+	return exit_status_at(attrs_fd, ret);
 }
 
 int run_time(const struct run *run, struct timespec *ret)
@@ -299,7 +337,7 @@ static bool has_opref(const struct run *run)
 }
 
 /* Can all that a user is shown of an ended run be read, as what it ought to be? */
-static bool is_readable(const struct run *run)
+static bool is_readable(const struct run *run, int attrs_fd)
 {
 	static const struct {
 		const char *name;
@@ -316,7 +354,7 @@ static bool is_readable(const struct run *run)
 	for (size_t i = 0; i < sizeof(attrs) / sizeof(attrs[0]); i++) {
 		_cleanup_(value_done) struct value value = VALUE_INIT;
 		int64_t number;
-		int r = run_attr(run, attrs[i].name, &value);
+		int r = attr_at(attrs_fd, attrs[i].name, &value);
 
 		if (r == -ENOENT)
 			continue;
@@ -327,8 +365,9 @@ static bool is_readable(const struct run *run)
 	return true;
 }
 
-/* What it is apart from waiting to be started. */
-static enum run_status look_behind(const struct run *run, struct run_moment *moment)
+/* What it is apart from waiting to be started; of its end what @attrs_fd has. */
+static enum run_status look_behind(const struct run *run, int attrs_fd,
+				   struct run_moment *moment)
 {
 	pid_t pid;
 
@@ -336,33 +375,49 @@ static enum run_status look_behind(const struct run *run, struct run_moment *mom
 		return RUN_STAGED;
 	if (lock_holder(run->fd, &pid) > 0)
 		return RUN_RUNNING;
-	moment->has_exit_status = run_exit_status(run, &moment->exit_status) == 0;
-	if (!moment->has_exit_status || moment->exit_status > 0 || !is_readable(run))
+	moment->has_exit_status = exit_status_at(attrs_fd, &moment->exit_status) == 0;
+	if (!moment->has_exit_status || moment->exit_status > 0 ||
+	    !is_readable(run, attrs_fd))
 		return RUN_ERROR;
 	return moment->exit_status < 0 ? RUN_TERMINATED : RUN_COMPLETED;
 }
 
-/* The status as one look after the other finds it, with its exit status. */
-static enum run_status look(const struct run *run, struct run_moment *moment)
+static enum run_status look(const struct run *run, int attrs_fd,
+			    struct run_moment *moment)
 {
 	if (has_marker(run, "LOCK.remote"))
 		return RUN_RUNNING;
-	return pending_exists(run->fd) ? RUN_PENDING : look_behind(run, moment);
+	return pending_exists(run->fd) ? RUN_PENDING : look_behind(run, attrs_fd, moment);
+}
+
+/* Are they still the run's? No other directory has their number while they are open. */
+static bool are_in_place(const struct run *run, int attrs_fd)
+{
+	_cleanup_close_ int now_fd = open_attrs(run);
+	struct stat st, now;
+
+	if (attrs_fd < 0 || now_fd < 0)
+		return attrs_fd == now_fd;
+	return fstat(attrs_fd, &st) == 0 && fstat(now_fd, &now) == 0 &&
+	       st.st_ino == now.st_ino && st.st_dev == now.st_dev;
+}
+
+/* The moment as it is by the attributes that are there now; false if they have gone. */
+static bool look_once(const struct run *run, struct run_moment *ret)
+{
+	/* Before the lock: without one, the start whose they are has written its end. */
+	_cleanup_close_ int attrs_fd = open_attrs(run);
+
+	*ret = (struct run_moment){ 0 };
+	ret->status = look(run, attrs_fd, ret);
+	return run_status_is_live(ret->status) || ret->status == RUN_STAGED ||
+	       are_in_place(run, attrs_fd);
 }
 
 void run_look(const struct run *run, struct run_moment *ret)
 {
 	for (int i = 0; i < LOOKS_MAX; i++) {
-		struct stat before = { 0 }, after = { 0 };
-
-		*ret = (struct run_moment){ 0 };
-		(void)file_stat(run->fd, "attrs", &before);
-		ret->status = look(run, ret);
-		if (run_status_is_live(ret->status) || ret->status == RUN_STAGED)
-			return;
-		/* Each start puts another directory there. */
-		(void)file_stat(run->fd, "attrs", &after);
-		if (before.st_ino == after.st_ino)
+		if (look_once(run, ret))
 			break;
 	}
 	ret->may_be_starting = ret->status == RUN_ERROR && !ret->has_exit_status &&
@@ -379,9 +434,10 @@ enum run_status run_status(const struct run *run)
 
 enum run_status run_status_behind(const struct run *run)
 {
+	_cleanup_close_ int attrs_fd = open_attrs(run);
 	struct run_moment moment = { 0 };
 
-	return look_behind(run, &moment);
+	return look_behind(run, attrs_fd, &moment);
 }
 
 bool run_has_marker(const struct run *run)
