@@ -58,6 +58,20 @@ expect_not test -e "$other/runs/new"
 "$here/guild.py" "$home/runs/new" init "script:$project '' '' quick"
 test -d "$other/runs/new"
 
+# tail -f there follows what is started here.
+make_told
+told=$(start_run told)
+tell "$told" 'echo one'
+wait_for grep -q one "$home/runs/$told/.guild/output"
+exec {tail}< <(exec tail -f "$other/runs/$told/output")
+tail_pid=$!
+expect_line "$tail" one
+tell "$told" 'echo two; exit 0'
+expect_line "$tail" two
+expect_result "$told" "completed 0"
+kill "$tail_pid"
+exec {tail}<&-
+
 ### A run that goes: the kernel is told, and does not find out by itself
 
 is_gone()

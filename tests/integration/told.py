@@ -1,12 +1,14 @@
 #!/usr/bin/python3
 """Looks at what the kernel believes of a mount: told.py ACTION ARGUMENT...
 
-  sizes RUN         each file of the run has the size of what a read gives
+  sizes RUN         each file of the run has the size of what a read gives, and is the same
+                    in memory, mapped
   restart RUN       so it has after each of many restarts, at once
   churn RUNS MOUNT  makes and removes runs in the home, and looks them up in the mount, in
                     several processes; says "busy" and goes on until it is terminated
 """
 
+import mmap
 import os
 import shutil
 import signal
@@ -15,6 +17,12 @@ import sys
 import time
 
 WAITS = ("wait",)  # nobody knows its size
+MAPPED = ("flags", "env", "op", "output", "started", "stopped")
+
+
+def mapped(path, size):
+    with open(path, "rb") as file:
+        return mmap.mmap(file.fileno(), size, mmap.MAP_PRIVATE, mmap.PROT_READ)[:]
 
 
 def sizes(run):
@@ -25,6 +33,8 @@ def sizes(run):
         with open(f"{run}/{name}", "rb") as file:
             content = file.read()
         assert status.st_size == len(content), (name, status.st_size, content)
+        if name in MAPPED and content:
+            assert mapped(f"{run}/{name}", len(content)) == content, name
 
 
 def know(run):
