@@ -331,6 +331,9 @@ static int check_staged(const struct run *run, struct strbuf *ret_why)
 {
 	enum run_status status = run_status(run);
 
+	/* What could not be seen, for want of a descriptor say, may be there. */
+	if (status != RUN_STAGED)
+		status = run_status(run);
 	if (status == RUN_STAGED)
 		return 0;
 	strbuf_addf(ret_why,

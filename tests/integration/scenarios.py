@@ -98,6 +98,42 @@ class New(Scenario):
             yield from self.started(run, new_flags(x=2, until="told"), NEW_OUTPUTS)
 
 
+class Stage(New):
+    """ops/work/stage: a new run that is not started, there or not."""
+
+    def act(self, bench, mount):
+        return mount.ask("ops/work/stage", self.request)
+
+    def is_settled(self, bench):
+        return any(run.status == "staged" for run in bench.runs().values())
+
+    def started(self, run, flags, outputs):
+        if run.flags != flags or run.output or run.status != "staged":
+            yield f"{run.status} with {run.flags!r} and {run.output!r}"
+
+
+class Flags(Scenario):
+    """flags of a staged run: the old ones or the new ones, and the run is staged."""
+
+    def prepare(self, bench):
+        super().prepare(bench)
+        with bench.mount() as mount:
+            self.id = mount.start("x=1", control="stage")
+
+    def act(self, bench, mount):
+        return mount.ask(f"runs/{self.id}/flags", "x=2 until=told")
+
+    def is_settled(self, bench):
+        return bench.run(self.id).flags == new_flags(x=2, until="told")
+
+    def legal(self, bench, before, answer):
+        run = bench.run(self.id)
+        if run.flags not in (OLD, new_flags(x=2, until="told")):
+            yield f"flags {run.flags!r}"
+        if run.status != "staged":
+            yield f"status {run.status}"
+
+
 class Restart(Scenario):
     """restart: the old run, or started again."""
 
@@ -200,6 +236,8 @@ def table():
     """All scenarios by their names."""
     rows = [
         New("run"),
+        Stage("stage"),
+        Flags("flags"),
         Restart("restart"),
         RestartSource("restart-source"),
         Finish("finish"),
