@@ -114,7 +114,7 @@ leave()
 	restart
 	tell "$id" 'sleep 1000 & echo $! >>pids'
 	! grep -q / "$home/runfs/live/$id" ||
-		tell "$id" 'cd /; setsid env -i sleep 1000 & cd - >/dev/null; echo $! >>pids'
+		tell "$id" 'cd /; setsid env -i sleep 1000 & cd - >&2; echo $! >>pids'
 	wait_for has_pids "$(($(grep -c / "$home/runfs/live/$id" || true) + 1))"
 }
 

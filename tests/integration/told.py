@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Looks at what the kernel believes of a mount: told.py ACTION ARGUMENT...
 
-  sizes RUN         each file of the run has the size of what a read gives, and is the same
-                    in memory, mapped
+  sizes RUN         each file of the run has the size of what a read gives, and is the
+                    same in memory, mapped
   restart RUN       so it has after each of many restarts, at once
   churn RUNS MOUNT  makes and removes runs in the home, and looks them up in the mount, in
                     several processes; says "busy" and goes on until it is terminated
