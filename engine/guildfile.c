@@ -233,7 +233,9 @@ static int read_doc(struct guildfile *guildfile, int dir_fd)
 	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT, mistake = STRBUF_INIT;
 	int r = path_read(dir_fd, "guild.yml", GUILDFILE_MAX_LEN, &text);
 
-	if (r == -ENOENT || r == -ENOMEM)
+	/* What is lacking now is no mistake of the file, and may be there the next time.
+	 */
+	if (r == -ENOENT || r == -ENOMEM || r == -EMFILE || r == -ENFILE)
 		return r;
 	(void)MD5Data((const uint8_t *)strbuf_cstr(&text), text.len, guildfile->version);
 	if (r == 0)

@@ -521,6 +521,14 @@ static void keep_replaced(const struct record *record)
 		(void)replace_keep(record->guild_fd);
 }
 
+void record_clear(struct record *record)
+{
+	keep_replaced(record);
+	if (!record->job->is_new)
+		(void)replace_clear(record->guild_fd);
+	sourcecode_done(&record->source);
+}
+
 void record_settle(struct record *record)
 {
 	/* The command has begun: an error of the disk can't be helped any more. */
@@ -532,16 +540,11 @@ void record_settle(struct record *record)
 	}
 	if (record->job->kind == JOB_START || record->job->kind == JOB_FAIL)
 		(void)pending_withdraw(record->home_fd, record->job->id);
+	/* Where no LOCK keeps a start away that would write beside too. */
+	if (record->job->kind != JOB_START)
+		record_clear(record);
 	lock_leave(record->transition_fd);
 	close_fd(take_fd(&record->transition_fd));
-}
-
-void record_clear(struct record *record)
-{
-	keep_replaced(record);
-	if (!record->job->is_new)
-		(void)replace_clear(record->guild_fd);
-	sourcecode_done(&record->source);
 }
 
 void record_prune(struct record *record)

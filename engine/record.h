@@ -15,7 +15,8 @@
  *   record_prepare()  writes all that the start changes beside what is there
  *   record_commit()   puts it in place; from here on others see the run as running
  *   record_settle()   makes an attempt of what it has replaced, waits for the disk, then
- *                     lets others decide again
+ *                     lets others decide again; before that it clears up where no LOCK
+ *                     keeps the others away
  *   record_clear()    removes what is left over
  *   record_prune()    at any time later: removes the attempts that are too many
  *   record_end()      writes how the run ended

@@ -175,9 +175,8 @@ def check_place(home, place):
 
 def check_own(home):
     """The files that runfs keeps beside the runs."""
-    for path in (home / "cache/runfs").rglob("*"):
-        here = path.relative_to(home / "cache/runfs")
-        if here.parts[0] in ("new", "purge") and len(here.parts) == 2:
+    for place in ("new", "purge"):
+        for path in (home / "cache/runfs" / place).glob("*"):
             yield f"left over: {path.relative_to(home)}"
     for path in (home / "runfs").rglob("*"):
         if path.name.startswith(".") or path.name.endswith(".new"):

@@ -60,6 +60,8 @@ def judge(bench, scenario, before, answer):
     with bench.mount(scenario.options) as mount:
         yield from see_same(bench, mount)
         yield from go_on(bench, mount)
+        proof.wait_for("the end of what clears up",
+                       lambda: not list(homecheck.check_own(bench.home)))
     yield from homecheck.check(bench.home)
 
 

@@ -100,6 +100,16 @@ def ask(path, text):
     return Answer(error or read_error or close_error, (outcome or b"").decode())
 
 
+def put(path, text, flags=os.O_TRUNC):
+    """Writes as `echo > path` does."""
+    error, fd = attempt(os.open, path, os.O_WRONLY | flags, 0o644)
+    if error:
+        return Answer(error)
+    error, _ = attempt(os.write, fd, text.encode()) if text else (None, None)
+    close_error, _ = attempt(os.close, fd)
+    return Answer(error or close_error)
+
+
 def tree(path):
     """Everything below a directory: {relative path: content, link target or kind}."""
     found = {}

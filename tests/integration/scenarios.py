@@ -10,7 +10,7 @@ import pathlib
 import proof
 
 # Directories that a failed request may leave: they are empty, or hold what others keep.
-OWN_DIRS = ("cache", "runfs", "runs")
+OWN_DIRS = ("cache", "runfs", "runs", "trash")
 OLD = {"x": 1, "until": "now"}
 OLD_OUTPUT = b"begin 1\n"
 NEW_OUTPUTS = {b"", b"begin 2\n", b"begin 2\nend 2\n"}
@@ -29,9 +29,11 @@ class Scenario:
 
     who = "supervisors"
     options = ""
+    is_clear_later = False  # what can't be cleared away is left to the next mount
 
-    def __init__(self, name):
+    def __init__(self, name, who=None):
         self.name = name
+        self.who = who or self.who
 
     def prepare(self, bench):
         """Makes the home that is there before: one run that has completed."""
@@ -53,17 +55,17 @@ class Scenario:
         """Whether the answer is right for what has not been disturbed."""
         return answer.error is None
 
-    def is_step(self, path):
-        """Whether the file in the home is that of a step before the one that failed."""
+    def is_step(self, path, who):
+        """Whether the file is of a step before the one in which @who has failed."""
         return False
 
     def legal(self, bench, before, answer):
         """Yields what is wrong with the home; @before has its runs as they were."""
         raise NotImplementedError
 
-    def same(self, bench, old):
+    def same(self, bench, old, place="runs"):
         """Yields what of a run is not as it was."""
-        run = bench.run(old.id)
+        run = bench.run(old.id, place)
         if not run.is_held:
             run.markers -= {"LOCK"}  # of one who is dead: it says nothing
         for what in ("attrs", "output", "markers", "status"):
@@ -196,6 +198,173 @@ class Finish(Scenario):
             yield f"completed, with the output {run.output!r}"
 
 
+class Stage(Scenario):
+    """ops/work/stage: a staged run, there or not."""
+
+    def act(self, bench, mount):
+        return mount.ask("ops/work/stage", "x=2 until=told")
+
+    def is_settled(self, bench):
+        return True
+
+    def legal(self, bench, before, answer):
+        yield from self.same(bench, before[self.id])
+        new = [run for run_id, run in bench.runs().items() if run_id not in before]
+        if len(new) > 1 or (answer.error is None and not new):
+            yield f"{len(new)} new runs"
+        for run in new:
+            if run.status != "staged" or run.flags != new_flags(x=2, until="told"):
+                yield f"the new run is {run.status}, with {run.flags!r}"
+
+
+class Staged(Scenario):
+    """What is done to a staged run."""
+
+    def prepare(self, bench):
+        with bench.mount() as mount:
+            self.id = mount.start("x=1", "stage")
+
+
+class EditFlags(Staged):
+    """runs/ID/flags of a staged run: as before, or as written."""
+
+    def act(self, bench, mount):
+        return proof.put(mount.point / "runs" / self.id / "flags", "x=2\n")
+
+    def is_settled(self, bench):
+        return True
+
+    def is_done(self, bench, answer):
+        return answer.error is None and bench.run(self.id).flags == new_flags(x=2)
+
+    def legal(self, bench, before, answer):
+        run = bench.run(self.id)
+        if run.status != "staged":
+            yield f"status {run.status}"
+        if run.flags not in (OLD, new_flags(x=2)):
+            yield f"flags {run.flags!r}"
+
+
+class StartStaged(Staged):
+    """restart of a staged run: staged as before, or started."""
+
+    def act(self, bench, mount):
+        return mount.ask(f"runs/{self.id}/restart", "x=2 until=told")
+
+    def legal(self, bench, before, answer):
+        run = bench.run(self.id)
+        flags = new_flags(x=2, until="told")
+        if run.status == "staged":
+            # The flags may be those of the start already, but then all of them.
+            if run.flags not in (OLD, flags):
+                yield f"flags {run.flags!r}"
+        else:
+            yield from self.started(run, flags, NEW_OUTPUTS)
+
+
+class Trash(Scenario):
+    """rmdir runs/ID: the run is in one place or the other, and whole."""
+
+    who = "daemon"
+
+    def act(self, bench, mount):
+        return proof.Answer(proof.attempt(
+            os.rmdir, mount.point / "runs" / self.id)[0])
+
+    def is_settled(self, bench):
+        return True
+
+    def places(self, bench):
+        return [place for place in ("runs", "trash/runs") if self.id in bench.runs(place)]
+
+    def legal(self, bench, before, answer):
+        places = self.places(bench)
+        if len(places) != 1:
+            yield f"the run is in {places}"
+        for place in places:
+            yield from self.same(bench, self.old, place)
+
+    def prepare(self, bench):
+        super().prepare(bench)
+        self.old = bench.run(self.id)
+
+
+class Restore(Trash):
+    """mv trash/ID runs/: likewise."""
+
+    def prepare(self, bench):
+        super().prepare(bench)
+        with bench.mount() as mount:
+            os.rmdir(mount.point / "runs" / self.id)
+
+    def act(self, bench, mount):
+        return proof.Answer(proof.attempt(os.rename, mount.point / "trash" / self.id,
+                                          mount.point / "runs" / self.id)[0])
+
+
+class Purge(Restore):
+    """rmdir trash/ID: it is there, and whole, or there is nothing of it."""
+
+    is_clear_later = True
+
+    def act(self, bench, mount):
+        return proof.Answer(proof.attempt(os.rmdir, mount.point / "trash" / self.id)[0])
+
+    def is_settled(self, bench):
+        return not any((bench.home / "cache/runfs/purge").glob("*"))
+
+    def legal(self, bench, before, answer):
+        places = self.places(bench)
+        if places and (answer.error is None or places != ["trash/runs"]):
+            yield f"the run is in {places}"
+        for place in places:
+            yield from self.same(bench, self.old, place)
+
+
+class Text(Scenario):
+    """label, tags, comment: the old text or the new one, and all else is as it was."""
+
+    def __init__(self, name, texts, who=None):
+        super().__init__(name, who)
+        self.old_text, self.text = texts
+
+    def prepare(self, bench):
+        super().prepare(bench)
+        with bench.mount() as mount:
+            proof.put(mount.point / "runs" / self.id / self.name, self.old_text)
+        self.old_attr = bench.run(self.id).attrs.get(self.attr)
+
+    @property
+    def attr(self):
+        return "comments" if self.name == "comment" else self.name
+
+    def act(self, bench, mount):
+        return proof.put(mount.point / "runs" / self.id / self.name, self.text)
+
+    def is_settled(self, bench):
+        return True
+
+    def is_step(self, path, who):
+        """
+        The daemon writes it; the supervisor only waits for the disk, and its error is told
+        as fsync(2) tells it.
+        """
+        return who == "supervisors" and path.endswith(f".guild/attrs/{self.attr}")
+
+    def has_text(self, run):
+        return self.text.strip() in str(run.attr(self.attr))
+
+    def is_done(self, bench, answer):
+        return answer.error is None and self.has_text(bench.run(self.id))
+
+    def legal(self, bench, before, answer):
+        run, old = bench.run(self.id), before[self.id]
+        if run.attrs.get(self.attr) != self.old_attr and not self.has_text(run):
+            yield f"{self.attr} is {run.attrs.get(self.attr)!r}"
+        old.attrs[self.attr] = run.attrs.get(self.attr)
+        yield from self.same(bench, old)
+
+
 class Needed(Scenario):
     """A file `needed`: made, narrowed and removed by the daemon itself."""
 
@@ -210,19 +379,15 @@ class Needed(Scenario):
     def act(self, bench, mount):
         path = mount.point / self.shown.format(id=self.id)
         for text in ("", "completed\n"):
-            error, fd = proof.attempt(os.open, path, os.O_WRONLY | os.O_CREAT, 0o644)
-            if error:
-                return proof.Answer(error)
-            error = proof.attempt(os.write, fd, text.encode())[0] if text else None
-            close_error = proof.attempt(os.close, fd)[0]
-            if error or close_error:
-                return proof.Answer(error or close_error)
+            answer = proof.put(path, text, os.O_CREAT)
+            if answer.error:
+                return answer
         return proof.Answer(proof.attempt(os.unlink, path)[0])
 
     def is_settled(self, bench):
         return True
 
-    def is_step(self, path):
+    def is_step(self, path, who):
         return pathlib.PurePath(path).match(self.kept.format(id=self.id))
 
     def legal(self, bench, before, answer):
@@ -241,6 +406,16 @@ def table():
         Restart("restart"),
         RestartSource("restart-source"),
         Finish("finish"),
+        Stage("stage"),
+        EditFlags("edit-flags"),
+        StartStaged("start-staged"),
+        Text("label", ("first\n", "second\n")),
+        Text("tags", ("first\n", "second\n")),
+        Text("comment", ("first\n", "second\n")),
+        Trash("trash"),
+        Restore("restore"),
+        Purge("purge"),
+        Purge("purge-sweep", who="supervisors"),
         Needed("needed", "runs/{id}/needed", "runs/{id}/.guild/needed"),
         Needed("op-needed", "ops/work/needed", "runfs/needed/*/work"),
     ]

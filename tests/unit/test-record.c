@@ -103,6 +103,19 @@ Test(record, a_commit_that_fails_is_taken_back)
 	expect_as_before();
 }
 
+Test(record, what_is_staged_anew_is_cleared_before_others_may_start_it)
+{
+	_cleanup_(record_done) struct record record = RECORD_INIT;
+	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
+
+	job.kind = JOB_STAGE;
+	prepare(&record);
+	cr_assert_eq(record_commit(&record, &why), 0);
+	cr_expect(run_has(".guild/" REPLACE_DIR));
+	record_settle(&record);
+	cr_expect_not(run_has(".guild/" REPLACE_DIR));
+}
+
 Test(record, after_the_commit_all_is_new)
 {
 	_cleanup_(record_done) struct record record = RECORD_INIT;
