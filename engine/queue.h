@@ -10,7 +10,8 @@
  *
  * A run that can't be started because of what it is (its command is gone, say) becomes an
  * error with the sentence for its output. When it is for lack of something that passes (a
- * full disk, no descriptor), it waits on, and is tried again a second later.
+ * full disk, no descriptor), it waits on, and is tried again a second later; so does one
+ * whose disk fails or whose supervisor died, but then the others go first.
  */
 #pragma once
 

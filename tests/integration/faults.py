@@ -13,6 +13,7 @@ import sys
 
 import campaign
 import homecheck
+import points
 import proof
 import scenarios
 
@@ -45,6 +46,8 @@ def is_right(target, answer, error):
 
 def finish(bench, mount):
     """What goes on comes to its end; a start clears what could not be cleared before."""
+    proof.put(mount.point / "jobs", "0\n")
+    proof.wait_for("runs that wait to start", lambda: not points.pending(bench))
     for run_id, run in bench.runs().items():
         if run.status == "running":
             if run.flags["until"] == "told":

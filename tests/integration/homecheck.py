@@ -65,6 +65,12 @@ class Run:
         text = self.attrs.get(name)
         return None if text is None else yaml.safe_load(text)
 
+    def earlier_outputs(self):
+        """The outputs of the attempts, oldest first."""
+        numbers = sorted(int(path.name) for path in self.guild.glob("attempts/*"))
+        outputs = [read(self.guild / f"attempts/{number}/output") for number in numbers]
+        return [output for output in outputs if output is not None]
+
     @property
     def flags(self):
         return self.attr("flags") or {}
@@ -178,6 +184,13 @@ def check_own(home):
     for place in ("new", "purge"):
         for path in (home / "cache/runfs" / place).glob("*"):
             yield f"left over: {path.relative_to(home)}"
+    for place in ("slots", "live"):
+        for path in (home / "runfs" / place).glob("*"):
+            if not is_held(path):
+                yield f"left over: {path.relative_to(home)}"
+    for path in (home / "runfs/queue").glob("*"):
+        if not (home / "runs" / path.name / ".guild/PENDING").exists():
+            yield f"nothing waits there: {path.relative_to(home)}"
     for path in (home / "runfs").rglob("*"):
         if path.name.startswith(".") or path.name.endswith(".new"):
             yield f"a temporary: {path.relative_to(home)}"

@@ -25,6 +25,8 @@ def age_garbage(bench):
 def see_same(bench, mount):
     """A fresh mount shows what the home holds."""
     for run_id, run in bench.runs().items():
+        if run.status == "pending":
+            continue  # the mount may start it at once
         if (shown := mount.read(f"runs/{run_id}/status").strip()) != run.status:
             yield f"status of {run_id} shown as {shown}, is {run.status}"
         if run.status != "running":
@@ -34,9 +36,25 @@ def see_same(bench, mount):
                 yield f"output of {run_id} shown as {shown!r}, is {run.output!r}"
 
 
+def pending(bench):
+    return [run for run in bench.runs().values() if run.status == "pending"]
+
+
+def check_kept(bench, scenario, before):
+    """What had been printed before is still there, after another start or two."""
+    for run_id, run in bench.runs().items():
+        old = before.get(run_id)
+        if scenario.keeps_all and old and old.output and not old.is_held and (
+                old.output not in run.earlier_outputs()):
+            yield f"lost output of {run_id}: {old.output!r}"
+
+
 def go_on(bench, mount):
     """What is left alive comes to its end, and all can be started again."""
+    proof.put(mount.point / "jobs", "0\n")
+    proof.wait_for("runs that wait to start", lambda: not pending(bench))
     for run_id, run in bench.runs().items():
+        replaced = run.output
         if run.status == "running":
             bench.tell(run_id)
             if (result := mount.result(run_id)) != "completed 0":
@@ -44,6 +62,7 @@ def go_on(bench, mount):
             output = bench.run(run_id).output
             if output != b"begin 2\nend 2\n":
                 yield f"the run that went on has the output {output!r}"
+            replaced = output
         answer = mount.ask(f"runs/{run_id}/restart", "x=9 until=now")
         if answer.error:
             yield f"restart gave {answer}"
@@ -52,6 +71,8 @@ def go_on(bench, mount):
         run = bench.run(run_id)
         if run.flags != scenarios.new_flags(x=9) or run.output != b"begin 9\n":
             yield f"started again, it has {run.flags!r} and {run.output!r}"
+        if replaced and replaced not in run.earlier_outputs():
+            yield f"lost output: {replaced!r} is not in {run.earlier_outputs()!r}"
 
 
 def judge(bench, scenario, before, answer):
@@ -62,6 +83,7 @@ def judge(bench, scenario, before, answer):
         yield from go_on(bench, mount)
         proof.wait_for("the end of what clears up",
                        lambda: not list(homecheck.check_own(bench.home)))
+    yield from check_kept(bench, scenario, before)
     yield from homecheck.check(bench.home)
 
 

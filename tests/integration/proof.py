@@ -253,6 +253,12 @@ class Bench:
         version = text.splitlines()[1].removeprefix("# ")
         return version if text == PROGRAM.replace("SOURCE", version) else "torn"
 
+    def set_jobs(self, text):
+        with self.mount() as mount:
+            answer = put(mount.point / "jobs", f"{text}\n")
+        if answer.error:
+            raise Failure(f"jobs gave {answer}")
+
     def mount(self, options=""):
         return Mount(self, self.point, options)
 

@@ -29,6 +29,8 @@ class Scenario:
 
     who = "supervisors"
     options = ""
+    statuses = {"error", "running", "completed"}  # of a run that has been started
+    keeps_all = True  # what was replaced is an attempt of the run
     is_clear_later = False  # what can't be cleared away is left to the next mount
 
     def __init__(self, name, who=None):
@@ -63,11 +65,13 @@ class Scenario:
         """Yields what is wrong with the home; @before has its runs as they were."""
         raise NotImplementedError
 
-    def same(self, bench, old, place="runs"):
+    def same(self, bench, old, place="runs", ignored=()):
         """Yields what of a run is not as it was."""
         run = bench.run(old.id, place)
         if not run.is_held:
             run.markers -= {"LOCK"}  # of one who is dead: it says nothing
+        run.markers -= set(ignored)
+        old.markers -= set(ignored)
         for what in ("attrs", "output", "markers", "status"):
             if getattr(run, what) != getattr(old, what):
                 yield (f"{what} of the old run: {getattr(run, what)!r}, "
@@ -79,7 +83,7 @@ class Scenario:
             yield f"flags {run.flags!r}"
         if run.output not in outputs:
             yield f"output {run.output!r}"
-        if run.status not in ("error", "running", "completed"):
+        if run.status not in self.statuses:
             yield f"status {run.status}"
 
 
@@ -321,6 +325,98 @@ class Purge(Restore):
             yield from self.same(bench, self.old, place)
 
 
+class Queue(Scenario):
+    """A restart that has to wait for a job slot: as before, or pending."""
+
+    def prepare(self, bench):
+        super().prepare(bench)
+        bench.set_jobs("pause")
+
+    def act(self, bench, mount):
+        return mount.ask(f"runs/{self.id}/restart", "x=2 until=told")
+
+    def is_settled(self, bench):
+        return True
+
+    def is_done(self, bench, answer):
+        return answer.error is None and bench.run(self.id).status == "pending"
+
+    def legal(self, bench, before, answer):
+        yield from self.same(bench, before[self.id], ignored={"PENDING"})
+
+
+class QueueNew(Queue):
+    """A new run that has to wait: not there, or pending, or staged."""
+
+    def act(self, bench, mount):
+        return mount.ask("ops/work/run", "x=2 until=told")
+
+    def is_done(self, bench, answer):
+        return answer.error is None and bench.run(answer.text.strip()).status == "pending"
+
+    def legal(self, bench, before, answer):
+        yield from self.same(bench, before[self.id])
+        new = [run for run_id, run in bench.runs().items() if run_id not in before]
+        if len(new) > 1 or (answer.error is None and not new):
+            yield f"{len(new)} new runs"
+        for run in new:
+            if run.status not in ("staged", "pending"):
+                yield f"the new run is {run.status}"
+            if run.flags != new_flags(x=2, until="told"):
+                yield f"flags {run.flags!r}"
+
+
+class StartQueued(Restart):
+    """A slot gets free: the run waits on, or has been started, or will be once more."""
+
+    statuses = {*Scenario.statuses, "pending"}
+
+    def prepare(self, bench):
+        super().prepare(bench)
+        bench.set_jobs("pause")
+        with bench.mount() as mount:
+            answer = mount.ask(f"runs/{self.id}/restart", self.request)
+        if answer.error:
+            raise proof.Failure(f"queueing gave {answer}")
+
+    def act(self, bench, mount):
+        return proof.put(mount.point / "jobs", "0\n")
+
+
+class Unqueue(StartQueued):
+    """stop on a run that waits: it waits on, or is as it was before."""
+
+    def act(self, bench, mount):
+        return proof.put(mount.point / "runs" / self.id / "stop", "\n")
+
+    def is_settled(self, bench):
+        return bench.run(self.id).status != "pending"
+
+    def is_done(self, bench, answer):
+        return answer.error is None and bench.run(self.id).status == "completed"
+
+    def legal(self, bench, before, answer):
+        yield from self.same(bench, before[self.id], ignored={"PENDING"})
+
+
+class Attempts(Restart):
+    """A restart that lets the oldest attempts go."""
+
+    options = ",attempts=1"
+    keeps_all = False
+
+    def prepare(self, bench):
+        super().prepare(bench)
+        for _ in range(2):
+            with bench.mount() as mount:
+                mount.ask(f"runs/{self.id}/restart", "\n")
+                mount.result(self.id)
+
+    def is_settled(self, bench):
+        first = bench.home / "runs" / self.id / ".guild/attempts/1"
+        return super().is_settled(bench) and not any(first.glob("*"))
+
+
 class Text(Scenario):
     """label, tags, comment: the old text or the new one, and all else is as it was."""
 
@@ -346,8 +442,8 @@ class Text(Scenario):
 
     def is_step(self, path, who):
         """
-        The daemon writes it; the supervisor only waits for the disk, and its error is told
-        as fsync(2) tells it.
+        The daemon writes it; the supervisor only waits for the disk, and its error is
+        told as fsync(2) tells it.
         """
         return who == "supervisors" and path.endswith(f".guild/attrs/{self.attr}")
 
@@ -409,6 +505,11 @@ def table():
         Stage("stage"),
         EditFlags("edit-flags"),
         StartStaged("start-staged"),
+        Queue("queue"),
+        QueueNew("queue-new"),
+        StartQueued("start-queued"),
+        Unqueue("unqueue"),
+        Attempts("attempts"),
         Text("label", ("first\n", "second\n")),
         Text("tags", ("first\n", "second\n")),
         Text("comment", ("first\n", "second\n")),
