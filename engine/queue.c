@@ -352,7 +352,8 @@ static void refused(struct queue *queue, const char *id, int r, struct str why)
 	} else if (is_passing(r)) {
 		loop_timer_set(queue->timer, TICK_US);
 	} else if (r == -EIO) {
-		/* Its disk, or its supervisor was killed: it waits on, the others don't. */
+		/* Its disk, or its supervisor was killed: it waits on, the others don't.
+		 */
 		pass_over(queue, id, PASSED_US);
 	} else {
 		make_error(queue, id, r, why);

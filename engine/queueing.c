@@ -77,23 +77,33 @@ static int wait_for_transition(int guild_fd)
 	return r;
 }
 
-int queueing_leave(int home_fd, int guild_fd, const char *id, struct strbuf *ret_why)
+static int leave_locked(int home_fd, int guild_fd, const char *id, struct strbuf *ret_why)
 {
 	_cleanup_close_ int status_fd = -1;
-	int r = wait_for_transition(guild_fd);
+	int r;
 
-	if (r < 0)
-		return why(ret_why, r, "cannot lock the run");
 	status_fd = jobs_lock(home_fd);
 	if (status_fd < 0)
 		return why(ret_why, status_fd, "cannot lock locks/run-status");
 	if (!pending_is_ours(guild_fd))
 		return -EAGAIN;
 	r = file_remove(guild_fd, "PENDING");
-	if (r == 0 && fsync(guild_fd) < 0)
-		r = -errno;
 	if (r < 0)
 		return why(ret_why, r, "cannot remove .guild/PENDING");
+	/* It is out of the queue: an error of the disk can't be helped any more. */
+	(void)fsync(guild_fd);
 	(void)pending_withdraw(home_fd, id);
 	return 0;
+}
+
+int queueing_leave(int home_fd, int guild_fd, const char *id, struct strbuf *ret_why)
+{
+	int r = wait_for_transition(guild_fd);
+
+	if (r < 0)
+		return why(ret_why, r, "cannot lock the run");
+	r = leave_locked(home_fd, guild_fd, id, ret_why);
+	/* Before the answer: whoever has it may start the run. */
+	lock_leave(guild_fd);
+	return r;
 }

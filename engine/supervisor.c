@@ -497,6 +497,7 @@ int main(void)
 	if (r < 0) {
 		child_done(&supervisor.child);
 		record_done(&supervisor.record);
+		live_end(&supervisor.live);
 		leave_slot(&supervisor);
 	}
 	answer(r, &why);

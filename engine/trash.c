@@ -12,6 +12,7 @@
 #include "engine/file.h"
 #include "engine/lock.h"
 #include "engine/path.h"
+#include "engine/pending.h"
 #include "engine/trash-place.h"
 
 struct trash {
@@ -142,8 +143,17 @@ static int lock_run_status(const struct trash *trash, const struct run *run, int
 /* What moves a run, under its lock. */
 typedef int (*move_fn)(const struct trash *trash, const char *id);
 
-static int move_locked(const struct trash *trash, const struct run *run, move_fn move,
-		       struct strbuf *ret_why)
+/*
+ * Guild deletes a run of ours that waits for a job slot, too, and in the trash nobody can
+ * stop it: so it waits no more.
+ */
+static bool waits_in_vain(const struct run *run, bool is_trashed)
+{
+	return is_trashed && pending_is_ours(run_guild_fd(run));
+}
+
+static int move_locked(const struct trash *trash, const struct run *run, bool is_trashed,
+		       move_fn move, struct strbuf *ret_why)
 {
 	_cleanup_close_ int guild_fd = file_open_dir(run_guild_fd(run), ".");
 	_cleanup_close_ int status_fd = -1;
@@ -151,13 +161,15 @@ static int move_locked(const struct trash *trash, const struct run *run, move_fn
 
 	if (guild_fd < 0)
 		return guild_fd;
-	r = check_dead(run, ret_why);
+	r = waits_in_vain(run, is_trashed) ? 0 : check_dead(run, ret_why);
 	if (r < 0)
 		return r;
 	r = lock_try(guild_fd);
 	if (r == -EBUSY)
 		strbuf_addf(ret_why, "somebody is changing the run %s: try again",
 			    run_id(run));
+	if (r == 0 && waits_in_vain(run, is_trashed))
+		r = file_remove(guild_fd, "PENDING");
 	if (r == 0)
 		r = lock_run_status(trash, run, &status_fd, ret_why);
 	if (r == 0)
@@ -179,10 +191,10 @@ static int explain(int r, const char *id, const char *verb, struct strbuf *ret_w
 	return r;
 }
 
-static int move_run(struct trash *trash, const struct run *run, move_fn move,
-		    const char *verb, struct strbuf *ret_why)
+static int move_run(struct trash *trash, const struct run *run, bool is_trashed,
+		    move_fn move, const char *verb, struct strbuf *ret_why)
 {
-	int r = move_locked(trash, run, move, ret_why);
+	int r = move_locked(trash, run, is_trashed, move, ret_why);
 
 	if (r == 0)
 		sweep(trash);
@@ -228,7 +240,7 @@ int trash_delete(struct trash *trash, const char *id, struct strbuf *ret_why)
 	int r = store_find(trash->store, id, &run);
 
 	return r < 0 ? explain(r, id, "delete", ret_why)
-		     : move_run(trash, run, put, "delete", ret_why);
+		     : move_run(trash, run, false, put, "delete", ret_why);
 }
 
 int trash_move_in(struct trash *trash, const char *id, struct strbuf *ret_why)
@@ -238,7 +250,7 @@ int trash_move_in(struct trash *trash, const char *id, struct strbuf *ret_why)
 
 	if (r < 0)
 		return explain(r, id, "delete", ret_why);
-	r = move_run(trash, run, move_in, "delete", ret_why);
+	r = move_run(trash, run, false, move_in, "delete", ret_why);
 	if (r == -EEXIST)
 		strbuf_addf(ret_why,
 			    " in trash/: rmdir runs/%s deletes this one and keeps both, "
@@ -256,7 +268,7 @@ int trash_restore(struct trash *trash, const char *id, struct strbuf *ret_why)
 		r = file_make_dir(store_fd(trash->store), "runs", 0755);
 	if (r < 0)
 		return explain(r, id, "restore", ret_why);
-	r = move_run(trash, run, move_out, "restore", ret_why);
+	r = move_run(trash, run, true, move_out, "restore", ret_why);
 	if (r == -EEXIST)
 		strbuf_addf(ret_why, " in runs/: delete that one first (rmdir runs/%s)",
 			    id);
@@ -269,5 +281,5 @@ int trash_purge(struct trash *trash, const char *id, struct strbuf *ret_why)
 	int r = trash_find(trash->store, id, &run);
 
 	return r < 0 ? explain(r, id, "purge", ret_why)
-		     : move_run(trash, run, discard, "purge", ret_why);
+		     : move_run(trash, run, true, discard, "purge", ret_why);
 }

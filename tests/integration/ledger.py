@@ -87,8 +87,10 @@ class Ledger:
         """Each start that was told has happened, once, unless it was stopped before."""
         told = self.told_starts()
         happened = collections.Counter(run_id for run_id, _ in self.starts)
+        # What waits may have been stopped, or may not be needed when its turn comes.
         stops = collections.Counter(
-            entry.run_id for entry in self.told("stop", "kill", "delete", "move"))
+            entry.run_id for entry in self.told("stop", "kill", "delete", "move",
+                                                "restart-needed"))
         for run_id in told | happened:
             if happened[run_id] > told[run_id]:
                 yield (f"{run_id} has started {happened[run_id]} times, of which "

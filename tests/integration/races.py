@@ -24,6 +24,7 @@ import proof
 
 N_PROCESSES = 8
 MOST_RUNS = 16
+JOBS = 3
 MOST_COMPLAINTS = 40
 
 # The lock is held by all processes of a run, so one that outlives its run shows at the
@@ -255,19 +256,30 @@ def has_flags(path):
                for _ in range(2)) or not path.exists()
 
 
+def n_running(bench):
+    """Of one instant, or at least of a few: each must be held at the end, too."""
+    held = [run.path for place in ("runs", "trash/runs")
+            for run in bench.runs(place).values() if run.is_held]
+    return sum(homecheck.is_held(path / ".guild/LOCK") for path in held)
+
+
 def look(bench, end, complaints):
-    """Looks at the home as long as it races: nothing is ever torn."""
+    """Looks at the home as long as it races: nothing is ever torn, or too much."""
     while not end.is_set():
+        n_held = 0
         for place in ("runs", "trash/runs"):
             for path in (bench.home / place).glob("*/.guild"):
                 try:
                     run = homecheck.Run(path.parent)
+                    n_held += run.is_held
                     if not has_flags(run.path):
                         raise ValueError(f"flags {run.flags!r}")
                 except FileNotFoundError:
                     continue
                 except ValueError as error:
                     complaints.append(f"{path}: {error}")
+        if n_held > JOBS and n_running(bench) > JOBS:
+            complaints.append(f"more than {JOBS} runs at once")
 
 
 def race(bench, points, n_requests):
@@ -294,8 +306,9 @@ def race(bench, points, n_requests):
 
 
 def live(bench):
-    return [run.id for place in ("runs", "trash/runs")
-            for run in bench.runs(place).values() if run.status in ("running", "pending")]
+    deleted = [run.id for run in bench.runs("trash/runs").values() if run.is_held]
+    return deleted + [run.id for run in bench.runs().values()
+                      if run.status in ("running", "pending")]
 
 
 def settle(bench):
@@ -320,8 +333,8 @@ def check_ends(bench):
     """How each run has ended is what its program was to do, or was done to it."""
     for place in ("runs", "trash/runs"):
         for run in bench.runs(place).values():
-            if run.status == "staged":
-                continue
+            if run.status in ("staged", "pending"):
+                continue  # what waited when Guild deleted it
             exit_status = run.attr("exit_status")
             if exit_status not in (run.flags["status"], -15, -9):
                 yield f"{run.id} ended with {exit_status}, flags {run.flags!r}"
@@ -345,6 +358,7 @@ def main(directory, n_requests):
     start = time.monotonic()
     bench = set_up(directory)
     print(f"RUNFS_SEED={seed()}")
+    bench.set_jobs(JOBS)
     with (bench.mount() as first,
           proof.Mount(bench, bench.dir / "second") as second):
         complaints = race(bench, [first.point, second.point], int(n_requests))

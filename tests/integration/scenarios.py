@@ -10,7 +10,7 @@ import pathlib
 import proof
 
 # Directories that a failed request may leave: they are empty, or hold what others keep.
-OWN_DIRS = ("cache", "runfs", "runs", "trash")
+OWN_DIRS = ("cache", "locks", "runfs", "runs", "trash")
 OLD = {"x": 1, "until": "now"}
 OLD_OUTPUT = b"begin 1\n"
 NEW_OUTPUTS = {b"", b"begin 2\n", b"begin 2\nend 2\n"}
@@ -403,6 +403,7 @@ class Attempts(Restart):
     """A restart that lets the oldest attempts go."""
 
     options = ",attempts=1"
+    is_clear_later = True
     keeps_all = False
 
     def prepare(self, bench):

@@ -172,6 +172,15 @@ Test(trash, the_alive_stay_where_they_are)
 	expect_change(trash_restore, "r1", -EBUSY, "is pending");
 }
 
+Test(trash, a_deleted_run_waits_for_no_job_slot)
+{
+	expect_change(trash_delete, "r1", 0, NULL);
+	scratch_put("home/trash/runs/r1/.guild/PENDING",
+		    "runfs: waits for a job slot\norder 1\n\n");
+	expect_change(trash_restore, "r1", 0, NULL);
+	cr_expect_neq(faccessat(scratch_fd, "home/runs/r1/.guild/PENDING", F_OK, 0), 0);
+}
+
 Test(trash, so_does_one_that_somebody_is_changing)
 {
 	_cleanup_(run_freep) struct run *run = scratch_run("r1");
