@@ -535,34 +535,11 @@ const struct flag_choice *flag_def_choice(const struct flag_def *flag_def,
 	return NULL;
 }
 
-/* What Python takes for false is never checked against choices (3.4). */
-static bool is_false(const struct value *value)
-{
-	switch (value->type) {
-	case VALUE_NULL:
-		return true;
-	case VALUE_BOOL:
-		return !value->boolean;
-	case VALUE_INT:
-		return strcmp(value->text.data, "0") == 0;
-	case VALUE_FLOAT:
-		return value->real == 0;
-	case VALUE_STRING:
-		return value->text.len == 0;
-	case VALUE_LIST:
-		return value->list.n_items == 0;
-	case VALUE_MAP:
-		return value->map.n_pairs == 0;
-	case VALUE_DATE:
-		break;
-	}
-	return false;
-}
-
 static int check_choice(const struct flag_def *flag_def, const struct value *value,
 			struct strbuf *ret_why)
 {
-	if (flag_def->n_choices == 0 || flag_def->allow_other || is_false(value) ||
+	/* What is false is never checked (3.4). */
+	if (flag_def->n_choices == 0 || flag_def->allow_other || value_is_false(value) ||
 	    flag_def_choice(flag_def, value))
 		return 0;
 	strbuf_addf(ret_why,

@@ -399,41 +399,19 @@ static const struct {
 	{ "disable-plugins", NULL, NULL, "for Guild's plugins" },
 };
 
-/* Is it what a key has that asks for nothing? */
-static bool is_nothing(const struct value *value)
-{
-	switch (value->type) {
-	case VALUE_NULL:
-		return true;
-	case VALUE_BOOL:
-		return !value->boolean;
-	case VALUE_STRING:
-		return value->text.len == 0;
-	case VALUE_LIST:
-		return value->list.n_items == 0;
-	case VALUE_MAP:
-		return value->map.n_pairs == 0;
-	case VALUE_INT:
-	case VALUE_FLOAT:
-	case VALUE_DATE:
-		break;
-	}
-	return false;
-}
-
 /* The command that an operation has anyway goes before its steps, as for Guild (5.2). */
 static bool has_command(const struct value *body)
 {
 	const struct value *exec = value_get(body, "exec");
 	const struct value *main = value_get(body, "main");
 
-	return (exec && !is_nothing(exec)) || (main && !is_nothing(main));
+	return (exec && !value_is_false(exec)) || (main && !value_is_false(main));
 }
 
 static int refuse_key(struct guild_reader *reader, const struct value *name,
 		      const struct value *value, const char *refusal)
 {
-	if (is_nothing(value))
+	if (value_is_false(value))
 		return 0;
 	if (value_is_string(name, "steps") && has_command(reader->place->body))
 		return strbuf_adds(&reader->remarks,

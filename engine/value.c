@@ -365,6 +365,29 @@ struct str value_str(const struct value *value)
 		       : STR("");
 }
 
+bool value_is_false(const struct value *value)
+{
+	switch (value->type) {
+	case VALUE_NULL:
+		return true;
+	case VALUE_BOOL:
+		return !value->boolean;
+	case VALUE_INT:
+		return strcmp(value->text.data, "0") == 0;
+	case VALUE_FLOAT:
+		return value->real == 0;
+	case VALUE_STRING:
+		return value->text.len == 0;
+	case VALUE_LIST:
+		return value->list.n_items == 0;
+	case VALUE_MAP:
+		return value->map.n_pairs == 0;
+	case VALUE_DATE:
+		break;
+	}
+	return false;
+}
+
 bool value_is_string(const struct value *value, const char *text)
 {
 	return value && value->type == VALUE_STRING && str_is(value_str(value), text);

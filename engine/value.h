@@ -120,3 +120,6 @@ bool value_get_int(const struct value *value, int64_t *ret);
 /* The text of a string; an empty view for another type. */
 struct str value_str(const struct value *value);
 bool value_is_string(const struct value *value, const char *text);
+
+/* Is it what Python takes for false: null, no, 0, or empty? */
+bool value_is_false(const struct value *value);

@@ -23,6 +23,17 @@ static int run_check(const struct node *node, const struct operation *operation,
 	return launch_check_run(node->view->launcher, operation, text, ret_why);
 }
 
+/* The statuses with which an equal run makes a new one needless; none without needed. */
+static int find_needed(const struct node *node, unsigned int *ret)
+{
+	int r = store_op_needed(node->view->store, project_path(node->view->project),
+				node->op_name, ret);
+
+	if (r == -ENOENT)
+		*ret = 0;
+	return r == -ENOENT ? 0 : r;
+}
+
 /*
  * Starts a new run with the flags of @text over the defaults; needed, none where one
  * with equal flags has an accepted status.
@@ -30,11 +41,10 @@ static int run_check(const struct node *node, const struct operation *operation,
 static int run_commit(const struct node *node, struct commit *commit, struct str text,
 		      struct strbuf *ret_answer)
 {
-	unsigned int needed = 0;
-	int r = store_op_needed(node->view->store, project_path(node->view->project),
-				node->op_name, &needed);
+	unsigned int needed;
+	int r = find_needed(node, &needed);
 
-	if (r < 0 && r != -ENOENT)
+	if (r < 0)
 		return r;
 	return launch_run(node->view->launcher, commit->operation, needed, text,
 			  commit->done, commit->userdata, &commit->launch, ret_answer);
@@ -44,11 +54,10 @@ static int run_commit(const struct node *node, struct commit *commit, struct str
 static int stage_commit(const struct node *node, struct commit *commit, struct str text,
 			struct strbuf *ret_answer)
 {
-	unsigned int needed = 0;
-	int r = store_op_needed(node->view->store, project_path(node->view->project),
-				node->op_name, &needed);
+	unsigned int needed;
+	int r = find_needed(node, &needed);
 
-	if (r < 0 && r != -ENOENT)
+	if (r < 0)
 		return r;
 	return launch_stage(node->view->launcher, commit->operation, needed, text,
 			    commit->done, commit->userdata, &commit->launch, ret_answer);
