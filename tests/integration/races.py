@@ -62,14 +62,16 @@ class Racer:
         self.n_tokens = 0
 
     def run(self):
+        n_asked = 0
         with open(self.bench.dir / f"ledger.{self.number}", "w") as file:
-            for _ in range(self.n_requests):
+            while n_asked < self.n_requests:
                 self.point = self.random.choice(self.points)
                 what, method = self.draw()
                 if what in ("run", "stage") and len(self.names("runs")) >= MOST_RUNS:
                     what, method = "read", self.read
                 run_id, token, answer = method()
-                if run_id is not None:
+                if run_id is not None:  # there was one
+                    n_asked += 1
                     ledger.write(file, self.number, what, run_id, token, answer.error,
                                  answer.text)
 
