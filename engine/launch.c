@@ -249,8 +249,12 @@ static int add_pending(struct launcher *launcher, struct str text, unsigned int 
 	return job->pending ? 0 : -ENOMEM;
 }
 
-/* Takes the transition lock of @run: a descriptor that holds it, or -errno. */
-static int lock_run(const struct run *run, struct strbuf *ret_why)
+/*
+ * Takes the transition lock of @run: a descriptor that holds it, or -errno. Another mount
+ * may have deleted the run since it was found, and it must not start in the trash.
+ */
+static int lock_run(const struct launcher *launcher, const struct run *run,
+		    struct strbuf *ret_why)
 {
 	_cleanup_close_ int guild_fd = file_open_dir(run_guild_fd(run), ".");
 	int r;
@@ -262,6 +266,10 @@ static int lock_run(const struct run *run, struct strbuf *ret_why)
 		strbuf_addf(ret_why, "the run %s is being started by somebody else",
 			    run_id(run));
 		return r;
+	}
+	if (!store_has(launcher->config.store, run)) {
+		strbuf_addf(ret_why, "the run %s is not there any more", run_id(run));
+		return -ENOENT;
 	}
 	return take_fd(&guild_fd);
 }
@@ -315,7 +323,7 @@ int launch_restart(struct launcher *launcher, const char *id, struct str text,
 	if (decision.skip)
 		return strbuf_adds(ret_answer, SKIPPED);
 
-	guild_fd = lock_run(run, ret_answer);
+	guild_fd = lock_run(launcher, run, ret_answer);
 	if (guild_fd < 0)
 		return guild_fd;
 	return restart_locked(launcher, run, guild_fd, text, fn, userdata, ret,
@@ -335,7 +343,7 @@ int launch_flags(struct launcher *launcher, const char *id, struct str text, lau
 	r = find_run(launcher, id, &run, ret_why);
 	if (r < 0)
 		return r;
-	guild_fd = lock_run(run, ret_why);
+	guild_fd = lock_run(launcher, run, ret_why);
 	if (guild_fd < 0)
 		return guild_fd;
 	r = decide_flags(&launcher->decider, run, text, true, &decision, ret_why);
@@ -468,7 +476,7 @@ int launch_turn(struct launcher *launcher, const char *id, launch_fn fn, void *u
 
 	if (r < 0)
 		return r == -ENOENT || r == -EINVAL ? -ESTALE : r;
-	guild_fd = lock_run(run, ret_answer);
+	guild_fd = lock_run(launcher, run, ret_answer);
 	return guild_fd < 0 ? guild_fd
 			    : turn_locked(launcher, run, guild_fd, fn, userdata, ret,
 					  ret_answer);
@@ -485,7 +493,7 @@ int launch_fail(struct launcher *launcher, const char *id, struct str why, launc
 
 	if (r < 0)
 		return r;
-	guild_fd = lock_run(run, &ignored);
+	guild_fd = lock_run(launcher, run, &ignored);
 	if (guild_fd < 0)
 		return guild_fd;
 	if (!pending_is_ours(guild_fd))

@@ -115,6 +115,17 @@ int store_find(struct store *store, const char *id, struct run **ret)
 	return runs_fd < 0 ? runs_fd : run_open(runs_fd, id, ret);
 }
 
+bool store_has(struct store *store, const struct run *run)
+{
+	_cleanup_(run_freep) struct run *named = NULL;
+	struct stat there, ours;
+
+	return store_find(store, run_id(run), &named) == 0 &&
+	       fstat(run_guild_fd(named), &there) == 0 &&
+	       fstat(run_guild_fd(run), &ours) == 0 && there.st_dev == ours.st_dev &&
+	       there.st_ino == ours.st_ino;
+}
+
 int store_new_id(char ret_id[STORE_ID_LEN + 1])
 {
 	unsigned char random[STORE_ID_LEN / 2];

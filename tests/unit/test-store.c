@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -58,6 +59,21 @@ Test(store, runs_may_come_into_being_later)
 	cr_expect_geq(store_runs_fd(store), 0);
 	cr_expect_eq(store_find(store, ID, &run), 0);
 	cr_expect_str_eq(run_id(run), ID);
+}
+
+Test(store, a_run_that_was_found_may_have_been_moved)
+{
+	_cleanup_(store_freep) struct store *store = NULL;
+	_cleanup_(run_freep) struct run *run = NULL;
+
+	scratch_put_run(ID);
+	store = scratch_store();
+	cr_assert_eq(store_find(store, ID, &run), 0);
+	cr_expect(store_has(store, run));
+	cr_assert_eq(renameat(store_runs_fd(store), ID, store_fd(store), "moved"), 0);
+	cr_expect_not(store_has(store, run));
+	scratch_put_run(ID); /* another of its name */
+	cr_expect_not(store_has(store, run));
 }
 
 Test(store, runs_that_are_replaced_are_noticed)
