@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,14 +34,14 @@ int64_t proc_boot_us(void)
 }
 
 /*
- * Takes state, parent, session and start time (fields 3, 4, 6 and 22) out of @text. Field
- * 2, the name in parentheses, may hold anything.
+ * Takes state, parent, session, start time and pending signals (fields 3, 4, 6, 22 and
+ * 31) out of @text. Field 2, the name in parentheses, may hold anything.
  */
 static int parse_stat(struct str text, struct proc *ret)
 {
 	const char *end = memrchr(text.data, ')', text.len);
 	struct str field, rest;
-	int64_t ticks;
+	int64_t ticks = 0;
 
 	if (!end)
 		return -EBADMSG;
@@ -53,13 +54,15 @@ static int parse_stat(struct str text, struct proc *ret)
 	if (!str_split(&rest, ' ', &field))
 		return -EBADMSG;
 	ret->parent = (pid_t)strtol(field.data, NULL, 10);
-	for (int i = 5; i <= 22; i++) {
+	for (int i = 5; i <= 31; i++) {
 		if (!str_split(&rest, ' ', &field))
 			return -EBADMSG;
 		if (i == 6)
 			ret->session = (pid_t)strtol(field.data, NULL, 10);
+		if (i == 22)
+			ticks = strtoll(field.data, NULL, 10);
 	}
-	ticks = strtoll(field.data, NULL, 10);
+	ret->is_killed = strtoul(field.data, NULL, 10) >> (SIGKILL - 1) & 1;
 	ret->start_us = proc_boot_us() + ticks * 1000000 / sysconf(_SC_CLK_TCK);
 	return 0;
 }

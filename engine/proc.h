@@ -9,9 +9,11 @@ struct proc {
 	pid_t pid, parent, session;
 	char state;	  /* as ps(1) shows it */
 	int64_t start_us; /* since 1970, by the clock as it is set now */
+	/* A signal that ends it has been sent, and it has not come to take notice. */
+	bool is_killed;
 };
 
-/* 0; -ENOENT or -ESRCH when there is no such process. */
+/* 0; -ENOENT or -ESRCH when there is no such process, or thread. */
 int proc_read(pid_t pid, struct proc *ret);
 
 /* It has not ended: neither a zombie nor on its way to be none. */

@@ -220,6 +220,9 @@ int python_cache_store(int home_fd, const char *key, const json_t *answer)
 		return -ENOMEM;
 	if (text.len > PYTHON_CACHE_MAX_LEN)
 		return -EFBIG;
+	/* Looking at operations leaves a home that nobody has used as it is. */
+	if (faccessat(home_fd, "runs", F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
 	dir_fd = open_dir(home_fd, true);
 	if (dir_fd < 0)
 		return dir_fd;

@@ -29,5 +29,5 @@ int python_cache_key(char *const *argv, const char *script, bool runs, const cha
  */
 int python_cache_load(int home_fd, const char *key, json_t **ret);
 
-/* Keeps an answer. 0, -EFBIG, or -errno. */
+/* Keeps an answer. 0, -EFBIG, -ENOENT in a home without runs/, or -errno. */
 int python_cache_store(int home_fd, const char *key, const json_t *answer);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/proc.h"
+
 static void waiter_free(struct waiter *waiter)
 {
 	list_unlink(&waiter->link);
@@ -24,25 +26,29 @@ static void waiter_free(struct waiter *waiter)
  */
 #define PATIENCE_US 2000000
 
-/* Only what follows a run may wait for long, and is interrupted at once. */
-static bool follows_run(const struct waiter *waiter)
+/* What follows a run may wait for long; and who is killed can't go before the answer. */
+static bool has_no_patience(const struct waiter *waiter)
 {
-	return waiter->kind == WAIT_READ &&
-	       handle_node(waiter->handle)->type->kind != NODE_PLAIN;
+	struct proc proc;
+
+	if (waiter->kind == WAIT_READ &&
+	    handle_node(waiter->handle)->type->kind != NODE_PLAIN)
+		return true;
+	return proc_read(fuse_req_ctx(waiter->req)->pid, &proc) == 0 && proc.is_killed;
 }
 
 /* Answers a waiter that has been interrupted, now or later. Whether it is gone. */
 static bool interrupt(struct waiter *waiter)
 {
-	if (!follows_run(waiter)) {
-		if (!waiter->session->is_patient)
-			loop_timer_set(waiter->session->patience, PATIENCE_US);
-		waiter->session->is_patient = true;
-		return false;
+	if (has_no_patience(waiter)) {
+		reply_error(waiter->req, -EINTR);
+		waiter_free(waiter);
+		return true;
 	}
-	reply_error(waiter->req, -EINTR);
-	waiter_free(waiter);
-	return true;
+	if (!waiter->session->is_patient)
+		loop_timer_set(waiter->session->patience, PATIENCE_US);
+	waiter->session->is_patient = true;
+	return false;
 }
 
 /*

@@ -136,16 +136,29 @@ expect_not test -e "$attrs/comments"
 
 tell "$id" 'exit 0'
 expect_result "$id" "completed 0"
-# put_later TEXT: without the lock that we hold.
+# put_later TEXT: without the lock that we hold; $dir/written is there when all that is
+# left is to close the file.
 put_later()
 {
-	exec bash -c 'echo "$1" >"$2"' bash "$1" "$run/label" 4<&-
+	exec python3 -c '
+import os, sys
+fd = os.open(sys.argv[2], os.O_WRONLY | os.O_TRUNC)
+os.write(fd, sys.argv[1].encode())
+open(sys.argv[3], "w").close()
+os.close(fd)' "$1" "$run/label" "$dir/written" 4<&-
+}
+# expect_closing PID: and it waits.
+expect_closing()
+{
+	wait_for test -e "$dir/written"
+	wait_for is_waiting "$1"
+	rm "$dir/written"
 }
 exec 4<"$home/runs/$id/.guild"
 flock 4 # as a start has it
 put_later kept &
 writer=$!
-wait_for is_waiting "$writer"
+expect_closing "$writer"
 expect_eq "$(cat "$run/status")" completed # the mount serves others
 expect_not test -e "$attrs/label"
 exec 4<&-
@@ -157,7 +170,7 @@ exec 4<"$home/runs/$id/.guild"
 flock 4
 put_later late &
 writer=$!
-wait_for is_waiting "$writer"
+expect_closing "$writer"
 kill -KILL "$writer"
 stop_mount
 exec 4<&-

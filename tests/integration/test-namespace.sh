@@ -238,10 +238,10 @@ for latest in "$mnt/latest" "$mnt"/ops/*/latest; do
 done
 expect_eq "$(stat -c %y "$mnt/runs")" "$(stat -c %y "$home/runs")"
 
-### Looking changes nothing, but for what it has found out of outputs
+### Looking changes nothing, but for what it has found out of outputs and scripts
 on_disk()
 {
-	(cd "$home" && rm -rf cache/runfs/scalars &&
+	(cd "$home" && rm -rf cache/runfs/scalars cache/runfs/flags &&
 		find . ! -name . ! -path ./cache/runfs \
 			-printf '%p %y %m %s %T@ %C@ %l\n' | sort &&
 		find . -type f -print0 | sort -z | xargs -0 sha256sum)

@@ -20,6 +20,7 @@ Test(proc, says_who_a_process_is)
 	cr_expect_eq(proc.parent, getppid());
 	cr_expect_eq(proc.session, getsid(0));
 	cr_expect(proc_is_alive(&proc));
+	cr_expect_not(proc.is_killed);
 	cr_expect_lt(time(NULL) - proc.start_us / 1000000, 60);
 }
 

@@ -323,29 +323,32 @@ Test(python, what_it_has_said_of_a_script_is_kept_in_the_home)
 	cr_expect_not(scratch_has("home/cache"), "there is no home");
 	python_set_home(python, home_fd);
 	expect_calls(&call, 2, "\"yaml\":\"1\"");
-	expect_calls(&call, 2, "\"yaml\":\"1\"");
-	expect_calls(&call, 2, "\"pip_freeze\":[");
+	cr_expect_not(scratch_has("home/cache"), "nobody has used it");
+	scratch_make_dir("home/runs");
+	expect_calls(&call, 3, "\"yaml\":\"1\"");
+	expect_calls(&call, 3, "\"yaml\":\"1\"");
+	expect_calls(&call, 3, "\"pip_freeze\":[");
 	/* A file that is not as it should be is passed over, and made anew. */
 	file = cached_file();
 	scratch_put(file, "runfs flags 1 x\n{}");
-	expect_calls(&call, 3, "\"yaml\":\"1\"");
+	expect_calls(&call, 4, "\"yaml\":\"1\"");
 	scratch_put(file, "");
-	expect_calls(&call, 4, "\"yaml\":\"1\"");
-	expect_calls(&call, 4, "\"yaml\":\"1\"");
+	expect_calls(&call, 5, "\"yaml\":\"1\"");
+	expect_calls(&call, 5, "\"yaml\":\"1\"");
 	/* Another text, and the first again; touching it is no change. */
 	scratch_put("x.py", "x = 2\n");
-	expect_calls(&call, 5, "\"yaml\":\"2\"");
+	expect_calls(&call, 6, "\"yaml\":\"2\"");
 	scratch_put("x.py", "x = 1\n");
-	expect_calls(&call, 5, "\"yaml\":\"1\"");
+	expect_calls(&call, 6, "\"yaml\":\"1\"");
 	/* Another question, and another Python. */
 	call.dest = "dict:p";
-	expect_calls(&call, 6, "\"dest\":\"dict:p\"");
-	put_counted();
 	expect_calls(&call, 7, "\"dest\":\"dict:p\"");
+	put_counted();
+	expect_calls(&call, 8, "\"dest\":\"dict:p\"");
 	/* One that can't be read is asked about each time. */
 	scratch_put("x.py", "x = (\n");
-	expect_calls(&call, 8, "\"error\":{");
 	expect_calls(&call, 9, "\"error\":{");
+	expect_calls(&call, 10, "\"error\":{");
 }
 
 Test(python, of_one_that_is_run_its_modules_count_too)
@@ -355,7 +358,7 @@ Test(python, of_one_that_is_run_its_modules_count_too)
 	struct python_call call = { .script = script, .dest = "args", .run = true };
 
 	put_counted();
-	scratch_make_dir("home");
+	scratch_make_dir("home/runs");
 	home_fd = file_open_dir(scratch_fd, "home");
 	python_set_home(python, home_fd);
 	scratch_put("x.py", "import options\noptions.parser.parse_args()\n");
@@ -377,7 +380,7 @@ Test(python, what_is_kept_ends_with_the_packages_and_is_bounded)
 	struct stat st;
 	int n;
 
-	scratch_make_dir("home");
+	scratch_make_dir("home/runs");
 	scratch_make_dir("site");
 	home_fd = file_open_dir(scratch_fd, "home");
 	cr_assert_eq(fstatat(scratch_fd, "site", &st, 0), 0);
