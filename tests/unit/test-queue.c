@@ -293,9 +293,11 @@ Test(queue, an_announcement_that_is_being_made_stays)
  */
 Test(queue, a_lack_that_passes_is_no_error)
 {
-	struct rlimit limit = { .rlim_cur = 128, .rlim_max = 128 };
+	struct rlimit limit;
 	int fds[128], n = 0;
 
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = 128;
 	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	put_waiting("a", 1, "\n");
 	serve();
