@@ -46,6 +46,12 @@ static void end(void)
 	scratch_remove();
 }
 
+static void skip_under_valgrind(void)
+{
+	if (getenv("RUNFS_VALGRIND"))
+		cr_skip_test("valgrind knows no pidfd_open");
+}
+
 TestSuite(stop, .init = begin, .fini = end, .timeout = 60);
 
 Test(stop, a_line_names_a_signal)
@@ -156,6 +162,7 @@ Test(stop, a_held_lock_that_names_another_is_refused)
 {
 	_cleanup_close_ int fd = -1;
 
+	skip_under_valgrind();
 	scratch_put_guild(ID, "LOCK", "1");
 	fd = openat(scratch_fd, "home/runs/" ID "/.guild/LOCK", O_RDWR | O_CLOEXEC);
 	cr_assert_geq(fd, 0);
@@ -211,8 +218,7 @@ static void start(bool supervises, bool deaf)
 	char pid[16], ready;
 	int fds[2];
 
-	if (getenv("RUNFS_VALGRIND"))
-		cr_skip_test("valgrind knows no pidfd_open");
+	skip_under_valgrind();
 	cr_assert_eq(pipe2(fds, O_CLOEXEC), 0);
 	held_pid = fork();
 	if (held_pid == 0)
