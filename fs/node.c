@@ -164,6 +164,16 @@ static bool is_same(const struct node *a, const struct node *b)
 	       is_same_text(a->run_id, b->run_id) && is_same_text(a->op_name, b->op_name);
 }
 
+/*
+ * Puts @node where another has the path that is its own now. Who has the old one open
+ * keeps it: it is out of the table, and goes when the kernel forgets it.
+ */
+static void take_place(struct node_table *table, struct node **place, struct node *node)
+{
+	list_append(&table->detached, &(*place)->link);
+	*place = node;
+}
+
 /* Gives @node its path in the table; -ENOMEM. @ret: the node that has it. */
 static int enter(struct node_table *table, struct node *node, struct node **ret)
 {
@@ -174,12 +184,9 @@ static int enter(struct node_table *table, struct node *node, struct node **ret)
 	*ret = *place;
 	if (*place == node || is_same(*place, node))
 		return 0;
-	/*
-	 * The name is another kind of thing by now. Who has the old one open keeps it: it
-	 * is out of the table, and goes when the kernel forgets it.
-	 */
-	list_append(&table->detached, &(*place)->link);
-	*place = *ret = node;
+	/* The name is another kind of thing by now. */
+	take_place(table, place, node);
+	*ret = node;
 	return 0;
 }
 
@@ -258,12 +265,15 @@ static struct node *take_out(struct node_table *table, const char *path)
 	return node;
 }
 
-/* Puts @node back under its new path; whoever is there by now is another's. */
+/*
+ * Puts @node back under its new path, in any case: the kernel has it by this name now,
+ * and one that had it before is left to who has it open.
+ */
 static int put_back(struct node_table *table, struct node *node, const char *path,
 		    const struct node *new_dir)
 {
 	_cleanup_(strbuf_done) struct strbuf new_path = STRBUF_INIT;
-	struct node *there;
+	struct node **place;
 
 	strbuf_addf(&new_path, "%s/%s", new_dir->path, path);
 	if (strbuf_error(&new_path) < 0)
@@ -272,11 +282,11 @@ static int put_back(struct node_table *table, struct node *node, const char *pat
 	node->path = strbuf_take(&new_path);
 	node->ino = hash_path(node->path);
 	node->trashed = new_dir->type->is_trash;
-	if (enter(table, node, &there) < 0)
+	place = tsearch(node, &table->nodes, compare_paths);
+	if (!place)
 		return -ENOMEM;
-	/* The kernel knows both. */
-	if (there != node)
-		list_append(&table->detached, &node->link);
+	if (*place != node)
+		take_place(table, place, node);
 	return 0;
 }
 

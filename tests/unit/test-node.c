@@ -475,6 +475,34 @@ Test(node, what_is_held_of_a_run_goes_with_it)
 	cr_expect_eq(client_look("trash/r1/status", &found), 0);
 }
 
+/* As with a run that was restored while somebody still had its directory from before. */
+Test(node, what_is_moved_is_what_has_the_name)
+{
+	struct node *root = client_node(""), *runs, *trash, *old, *dir;
+
+	put_run("r1");
+	runs = look(root, "runs");
+	trash = look(root, "trash");
+	old = look(runs, "r1");
+	scratch_make_dir("home/trash/runs");
+	cr_assert_eq(renameat(scratch_fd, "home/runs/r1", scratch_fd,
+			      "home/trash/runs/r1"),
+		     0);
+	dir = look(trash, "r1");
+	cr_expect_eq(node_move(nodes, trash, "r1", runs), 0);
+	cr_expect_not(dir->trashed);
+	cr_expect_eq(node_find(nodes, "runs/r1"), dir);
+	cr_expect_eq(node_move(nodes, runs, "r1", trash), 0);
+	cr_expect(dir->trashed);
+	cr_expect_eq(node_move(nodes, trash, "r1", runs), 0);
+	cr_expect_not(dir->trashed);
+	cr_expect_not(old->trashed);
+	node_forget(nodes, old, 1);
+	cr_expect_eq(node_find(nodes, "runs/r1"), dir);
+	node_forget(nodes, dir, 1);
+	cr_expect_null(node_find(nodes, "runs/r1"));
+}
+
 Test(node, of_a_deleted_run_everything_can_be_read_and_nothing_written)
 {
 	_cleanup_free_ char *result = NULL;
