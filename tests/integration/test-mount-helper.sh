@@ -175,7 +175,8 @@ status=0
 mount -t runfs -o nonsense "$dir/home" "$dir/mnt" || status=$?
 [ "$status" -eq 1 ]
 END
-	unshare -m bash "$dir/by-mount" "$dir" 2>"$dir/said" || fail "$(cat "$dir/said")"
+	bash "$(dirname "$0")/apart.sh" bash "$dir/by-mount" "$dir" 2>"$dir/said" ||
+		fail "$(cat "$dir/said")"
 	grep -q "unknown option 'nonsense'" "$dir/said"
 fi
 

@@ -2,9 +2,14 @@
 # When inotify can't tell (its queue runs over; no watch or no instance is left), the home
 # is looked at again within a second, and nothing wrong is shown or waited for in vain.
 #
-# In a user namespace of its own, so that limits are this story's only.
-[ "${1-}" = inside ] ||
-	exec unshare --user --map-root-user --mount bash "$0" inside
+# In a user namespace of its own, so that limits are this story's only. There nobody can
+# unmount what others have mounted, but what they unmount themselves goes there, too.
+if [ "${1-}" != inside ]; then
+	apart=()
+	[ "$(id -u)" -ne 0 ] || apart=(bash "$(dirname "$0")/apart.sh")
+	exec "${apart[@]}" unshare --user --map-root-user --mount --propagation slave \
+		bash "$0" inside
+fi
 . "$(dirname "$0")/lib.sh"
 
 here=$(dirname "$0")

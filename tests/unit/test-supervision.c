@@ -120,10 +120,12 @@ Test(supervision, one_that_takes_its_time_to_stop_is_waited_for)
 {
 	_cleanup_(supervised_done) struct supervised supervised = SUPERVISED_INIT;
 
+	/* A child that has not yet begun to be a program of its own has its parent's
+	 * trap. */
 	start(&supervised,
-	      "(trap 'sleep 2; touch saved; exit 0' TERM; touch ready; sleep 100 & wait) "
-	      "&"
-	      "sleep 100",
+	      "(trap 'sleep 2; touch saved; exit 0' TERM; sh -c 'touch ready; exec sleep "
+	      "100' & wait) &"
+	      "exec sleep 100",
 	      10000000);
 	await_file("ready");
 	cr_assert_eq(kill(supervised.pid, SIGTERM), 0);
