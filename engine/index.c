@@ -357,6 +357,18 @@ static int refresh(struct index *index)
 	return r;
 }
 
+/* One that is copied here is no run yet when it comes, and nobody tells when it is. */
+static void refresh_unborn(struct index *index, struct entry *entry)
+{
+	int runs_fd;
+
+	if (entry->opref || entry->fresh)
+		return;
+	runs_fd = store_runs_fd(index->store);
+	if (runs_fd >= 0)
+		refresh_entry(index, entry, runs_fd);
+}
+
 static bool is_of(const struct entry *entry, const char *op_name)
 {
 	if (!entry->opref)
@@ -371,6 +383,7 @@ int index_each(struct index *index, const char *op_name, index_fn fn, void *user
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < index->n_entries; i++) {
+		refresh_unborn(index, &index->entries[i]);
 		if (is_of(&index->entries[i], op_name))
 			fn(userdata, index->entries[i].id);
 	}
@@ -384,6 +397,8 @@ bool index_has(struct index *index, const char *op_name, const char *id)
 
 	(void)refresh(index);
 	place = find_place(index, id, &found);
+	if (found)
+		refresh_unborn(index, &index->entries[place]);
 	return found && is_of(&index->entries[place], op_name);
 }
 

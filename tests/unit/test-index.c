@@ -121,6 +121,24 @@ Test(index, a_run_that_went_is_gone_when_it_is_told)
 	expect_runs(NULL, "b ", "told again");
 }
 
+/* As with cp -r: of what is made within the directory nobody tells. */
+Test(index, a_directory_that_becomes_a_run_is_listed_at_once)
+{
+	expect_runs(NULL, "", "none");
+	scratch_make_dir("home/runs/a/.guild/attrs");
+	index_run_changed(runs, "a");
+	expect_runs(NULL, "", "no run yet");
+	cr_expect_not(index_has(runs, "train", "a"));
+	scratch_put_guild("a", "opref", TRAIN);
+	cr_expect(index_has(runs, "train", "a"));
+	expect_runs(NULL, "a ", "one by now");
+	scratch_make_dir("home/runs/b");
+	index_run_changed(runs, "b");
+	expect_runs(NULL, "a ", "not even .guild");
+	scratch_put_guild("b", "opref", TRAIN);
+	expect_runs(NULL, "a b ", "both");
+}
+
 Test(index, the_latest_is_the_one_started_last)
 {
 	put_run("a", TRAIN, "200\n");
