@@ -3,9 +3,16 @@
 # after; a big output is worked through without holding others up, and not twice.
 . "$(dirname "$0")/lib.sh"
 
-# bytes_read: how many the daemon has read since it was started.
+has_no_child()
+{
+	! pgrep -P "$(mount_pid)" >/dev/null
+}
+
+# bytes_read: how many the daemon has read since it was started. What its children have
+# read, as the supervisor did all of the output, counts as its own once they are reaped.
 bytes_read()
 {
+	wait_for has_no_child
 	awk '$1 == "rchar:" { print $2 }' "/proc/$(mount_pid)/io"
 }
 
