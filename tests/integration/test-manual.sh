@@ -1,5 +1,6 @@
 #!/bin/bash
 # The examples of runfs(5): each file of a project, and the session that comes after it.
+# And mount.runfs(8) names what runfs keeps in a home.
 . "$(dirname "$0")/lib.sh"
 
 manual=$(dirname "$0")/../../man/runfs.5
@@ -53,3 +54,18 @@ while kind=$(kind $((n + 1))) && [ -n "$kind" ]; do
 	esac
 done
 [ "$n" -ge 4 ] || fail "only $n examples"
+
+helper_manual=$(dirname "$0")/../../man/mount.runfs.8
+cat "$mnt/latest/wait" "$mnt/latest/scalars" >/dev/null
+echo pause >"$mnt/jobs"
+echo >"$mnt/ops/list/stage"
+id=$(cat "$mnt/ops/list/stage")
+echo >"$mnt/runs/$id/restart"
+expect_eq "$(cat "$mnt/runs/$id/status")" pending
+touch "$mnt/ops/list/needed"
+for path in "$home"/runfs/* "$home"/cache/runfs/*; do
+	name=${path#"$home"/}
+	grep -q "^\.It Pa $name\(/\|\$\)" "$helper_manual" ||
+		fail "mount.runfs(8) says nothing of $name"
+done
+echo >"$mnt/runs/$id/stop"
