@@ -1,5 +1,5 @@
 #!/bin/bash
-# apart.sh COMMAND...: what root runs in a mount namespace that has no mount of runfs in it.
+# apart.sh COMMAND...: what root runs, in a mount namespace without a mount of runfs.
 #
 # A namespace is made with a copy of all mounts, and each copy keeps the daemon of another
 # story alive that has unmounted its own, and waits for the daemon's end.
