@@ -149,6 +149,18 @@ static const char *name_in_source(const struct operation *operation, const char 
 	return name + dest.len;
 }
 
+/* Is the command's program @name there, seen from the directory @dir_fd? */
+static int find_program(const struct decision *decision, int dir_fd, const char *name,
+			struct strbuf *ret_why)
+{
+	int r = path_find_program(dir_fd, name, search_path(decision->command.envp), NULL,
+				  ret_why);
+
+	if (r == -ENOENT && strcmp(name, "Rscript") == 0)
+		strbuf_adds(ret_why, "; it belongs to R, which runs .R files");
+	return r;
+}
+
 /* Is there something to run in the source code that is to be copied? */
 static int check_source(const struct decision *decision, struct strbuf *ret_why)
 {
@@ -171,20 +183,15 @@ static int check_source(const struct decision *decision, struct strbuf *ret_why)
 	strbuf_adds(&name, path);
 	if (strbuf_error(&name) < 0)
 		return -ENOMEM;
-	return path_find_program(dir_fd, strbuf_cstr(&name),
-				 search_path(decision->command.envp), NULL, ret_why);
+	return find_program(decision, dir_fd, strbuf_cstr(&name), ret_why);
 }
 
 /* Is there something to run, seen from the directory @dir_fd of @run? */
 static int check_command(const struct decision *decision, const struct run *run,
 			 int dir_fd, struct strbuf *ret_why)
 {
-	const char *name = decision->command.argv[0];
-	int r = path_find_program(dir_fd, name, search_path(decision->command.envp), NULL,
-				  ret_why);
+	int r = find_program(decision, dir_fd, decision->command.argv[0], ret_why);
 
-	if (r == -ENOENT && strcmp(name, "Rscript") == 0)
-		strbuf_adds(ret_why, "; it belongs to R, which runs .R files");
 	return r < 0 ? r : check_script(decision->operation, run, dir_fd, ret_why);
 }
 

@@ -379,9 +379,11 @@ Test(supervision, on_a_full_disk_a_stop_ends_the_processes_and_is_recorded_later
 	off_t size;
 
 	home_make_on_small_disk(512);
-	start(&supervised, "yes | head -c 8192; cat /dev/zero > ../../filler; exec yes",
+	start(&supervised,
+	      "yes | head -c 8192; until [ -s .guild/output ]; do sleep .01; done;"
+	      "cat /dev/zero > ../../filler; exec yes",
 	      10000000);
-	while (run_size("output") < 4096)
+	while (run_size("output") == 0)
 		(void)poll(NULL, 0, 5);
 	(void)poll(NULL, 0, 300);
 	size = run_size("output");
