@@ -17,6 +17,14 @@ int runs_dir_lookup(const struct node *dir, const char *name, struct node *ret_c
 int runs_dir_list(const struct node *dir, node_list_fn fn, void *userdata);
 int runs_dir_rmdir(const struct node *dir, const char *name, struct strbuf *ret_why);
 int runs_dir_take(const struct node *dir, const char *name, struct strbuf *ret_why);
+
+/* Lists a run, of runs/ or of trash/: @userdata is a run_listing. */
+struct run_listing {
+	node_list_fn fn;
+	void *userdata;
+};
+void runs_dir_list_one(void *userdata, const char *id);
+
 int trash_dir_lookup(const struct node *dir, const char *name, struct node *ret_child);
 int trash_dir_list(const struct node *dir, node_list_fn fn, void *userdata);
 int trash_dir_rmdir(const struct node *dir, const char *name, struct strbuf *ret_why);

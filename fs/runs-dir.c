@@ -13,23 +13,18 @@ int runs_dir_lookup(const struct node *dir, const char *name, struct node *ret_c
 	return r < 0 ? r : node_child(ret_child, &run_type, name, NULL);
 }
 
-struct listing {
-	node_list_fn fn;
-	void *userdata;
-};
-
-static void list_run(void *userdata, const char *id)
+void runs_dir_list_one(void *userdata, const char *id)
 {
-	const struct listing *listing = userdata;
+	const struct run_listing *listing = userdata;
 
 	listing->fn(listing->userdata, id, S_IFDIR | 0755);
 }
 
 int runs_dir_list(const struct node *dir, node_list_fn fn, void *userdata)
 {
-	struct listing listing = { .fn = fn, .userdata = userdata };
+	struct run_listing listing = { .fn = fn, .userdata = userdata };
 
-	return index_each(dir->view->index, NULL, list_run, &listing);
+	return index_each(dir->view->index, NULL, runs_dir_list_one, &listing);
 }
 
 /* Deletes: the run is in the trash then. */

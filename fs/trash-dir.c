@@ -14,23 +14,11 @@ int trash_dir_lookup(const struct node *dir, const char *name, struct node *ret_
 	return r < 0 ? r : node_child(ret_child, &run_type, name, NULL);
 }
 
-struct listing {
-	node_list_fn fn;
-	void *userdata;
-};
-
-static void list_run(void *userdata, const char *id)
-{
-	const struct listing *listing = userdata;
-
-	listing->fn(listing->userdata, id, S_IFDIR | 0755);
-}
-
 int trash_dir_list(const struct node *dir, node_list_fn fn, void *userdata)
 {
-	struct listing listing = { .fn = fn, .userdata = userdata };
+	struct run_listing listing = { .fn = fn, .userdata = userdata };
 
-	return trash_each(dir->view->store, list_run, &listing);
+	return trash_each(dir->view->store, runs_dir_list_one, &listing);
 }
 
 /* Deletes for good. */
