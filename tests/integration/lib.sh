@@ -95,11 +95,12 @@ put()
 	echo "$2" >"$1"
 }
 
-# wait_for COMMAND...: returns when the command succeeds, which it must do in time.
+# wait_for COMMAND...: returns when the command succeeds, which it must do in time. It runs
+# in a subshell, so that what does not hold yet may fail like any other expectation.
 wait_for()
 {
 	local end=$((SECONDS + deadline))
-	until "$@" 2>/dev/null; do
+	until ("$@") 2>/dev/null; do
 		[ "$SECONDS" -lt "$end" ] || fail "waited $deadline s in vain for: $*"
 		sleep 0.01
 	done
@@ -333,6 +334,10 @@ clean_up()
 	rm -rf --one-file-system "$dir"
 	exit "$status"
 }
+
+# A story's function of the same name would be called by those in here.
+# shellcheck disable=SC2046 # a list of names
+readonly -f $(compgen -A function)
 
 [ -c /dev/fuse ] || skip "no /dev/fuse"
 : "${RUNFS_MOUNT:?is not set: run the stories with meson test}"

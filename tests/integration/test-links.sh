@@ -20,7 +20,7 @@ answers()
 		fail "does not answer after: $*"
 }
 # The restart that it asks for may have been carried out.
-has_ended()
+run_has_ended()
 {
 	[ ! -f "$guild/LOCK" ] || [ -L "$guild/LOCK" ] || flock -ns "$guild/LOCK" true
 }
@@ -33,7 +33,7 @@ look_at_all()
 	answers cat "$run/restart"
 	answers bash -c "echo >'$run/stop'"
 	answers readlink "$mnt/latest"
-	wait_for has_ended
+	wait_for run_has_ended
 }
 restarts()
 {
