@@ -15,6 +15,7 @@
 #include "engine/prepare.h"
 #include "engine/spawn.h"
 #include "engine/strv.h"
+#include "engine/writable.h"
 
 #define SKIPPED "Skipping run because flags have not changed (--needed specified)"
 
@@ -102,16 +103,40 @@ static int find_run(const struct launcher *launcher, const char *id, struct run 
 	return r;
 }
 
+static bool is_unfinished(struct str text)
+{
+	return text.len == 0 || text.data[text.len - 1] != '\n';
+}
+
+/* Does @text need nothing to be written, or may the rest of its last line make it so? */
+static bool is_skipped(const struct launcher *launcher, const struct run *run,
+		       struct str text)
+{
+	_cleanup_(decision_done) struct decision decision = DECISION_INIT;
+	_cleanup_(strbuf_done) struct strbuf ignored = STRBUF_INIT;
+	int r = decide_restart(&launcher->decider, run, text, true, &decision, &ignored);
+
+	return r == 0 ? decision.skip : is_unfinished(text);
+}
+
 int launch_check_restart(struct launcher *launcher, const char *id, struct str text,
 			 struct strbuf *ret_why)
 {
 	_cleanup_(decision_done) struct decision decision = DECISION_INIT;
+	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
 	_cleanup_(run_freep) struct run *run = NULL;
 	int r = find_run(launcher, id, &run, ret_why);
 
-	return r < 0 ? r
-		     : decide_restart(&launcher->decider, run, text, false, &decision,
-				      ret_why);
+	if (r == 0)
+		r = decide_restart(&launcher->decider, run, text, false, &decision,
+				   ret_why);
+	if (r < 0)
+		return r;
+	r = writable_run(run, NULL, true, &why);
+	if (r < 0 && is_skipped(launcher, run, text))
+		return 0;
+	strbuf_addstr(ret_why, strbuf_str(&why));
+	return r;
 }
 
 int launch_check_flags(struct launcher *launcher, const char *id, struct str text,
@@ -121,18 +146,57 @@ int launch_check_flags(struct launcher *launcher, const char *id, struct str tex
 	_cleanup_(run_freep) struct run *run = NULL;
 	int r = find_run(launcher, id, &run, ret_why);
 
-	return r < 0 ? r
-		     : decide_flags(&launcher->decider, run, text, false, &decision,
-				    ret_why);
+	if (r == 0)
+		r = decide_flags(&launcher->decider, run, text, false, &decision,
+				 ret_why);
+	return r < 0 ? r : writable_run(run, NULL, true, ret_why);
+}
+
+/* The statuses with which an equal run makes a new one needless; 0: it is needed. */
+static unsigned int statuses_that_do(const struct decision *decision, unsigned int needed)
+{
+	return needed == 0 && decision->request.needed ? run_needed_default() : needed;
+}
+
+static const char *find_match(const struct launcher *launcher,
+			      const struct decision *decision, unsigned int needed)
+{
+	if (needed == 0)
+		return NULL;
+	return index_match(launcher->config.index, decision->operation->opref,
+			   &decision->flags, needed);
+}
+
+/* The same for a new run. */
+static bool is_needless(const struct launcher *launcher,
+			const struct operation *operation, unsigned int needed,
+			struct str text)
+{
+	_cleanup_(decision_done) struct decision decision = DECISION_INIT;
+	_cleanup_(strbuf_done) struct strbuf ignored = STRBUF_INIT;
+	int r = decide_run(&launcher->decider, operation, "", text, true, &decision,
+			   &ignored);
+
+	if (r < 0)
+		return is_unfinished(text);
+	return find_match(launcher, &decision, statuses_that_do(&decision, needed));
 }
 
 int launch_check_run(struct launcher *launcher, const struct operation *operation,
-		     struct str text, struct strbuf *ret_why)
+		     unsigned int needed, struct str text, struct strbuf *ret_why)
 {
 	_cleanup_(decision_done) struct decision decision = DECISION_INIT;
+	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
+	int r = decide_run(&launcher->decider, operation, "", text, false, &decision,
+			   ret_why);
 
-	return decide_run(&launcher->decider, operation, "", text, false, &decision,
-			  ret_why);
+	if (r < 0)
+		return r;
+	r = writable_runs(launcher->config.store, &why);
+	if (r < 0 && is_needless(launcher, operation, needed, text))
+		return 0;
+	strbuf_addstr(ret_why, strbuf_str(&why));
+	return r;
 }
 
 static void on_carried_out(void *userdata, int r, struct str why)
@@ -356,15 +420,6 @@ int launch_flags(struct launcher *launcher, const char *id, struct str text, lau
 	return explain(r, "write the flags", ret_why);
 }
 
-static const char *find_match(const struct launcher *launcher,
-			      const struct decision *decision, unsigned int needed)
-{
-	if (needed == 0)
-		return NULL;
-	return index_match(launcher->config.index, decision->operation->opref,
-			   &decision->flags, needed);
-}
-
 static int make_run(struct launcher *launcher, enum job_kind kind,
 		    const struct operation *operation, unsigned int needed,
 		    struct str text, launch_fn fn, void *userdata, struct launch **ret,
@@ -383,8 +438,7 @@ static int make_run(struct launcher *launcher, enum job_kind kind,
 			       ret_answer);
 	if (r < 0)
 		return r;
-	if (decision.request.needed && needed == 0)
-		needed = run_needed_default();
+	needed = statuses_that_do(&decision, needed);
 	match = find_match(launcher, &decision, needed);
 	if (match)
 		return strbuf_adds(ret_answer, match);

@@ -40,14 +40,16 @@ DEFINE_CLEANUP(struct launcher, launcher_free);
 
 /*
  * Judges @text, all that was written so far: 0, or -errno with a sentence when it can't
- * be carried out, as decide_restart() and its kin; -ENOENT also when the run is gone.
+ * be carried out, as decide_restart() and its kin; -ENOENT also when the run is gone; as
+ * engine/writable.h when something would have to be written and can't.
  */
 int launch_check_restart(struct launcher *launcher, const char *id, struct str text,
 			 struct strbuf *ret_why);
 int launch_check_flags(struct launcher *launcher, const char *id, struct str text,
 		       struct strbuf *ret_why);
+/* @needed as for launch_run(). */
 int launch_check_run(struct launcher *launcher, const struct operation *operation,
-		     struct str text, struct strbuf *ret_why);
+		     unsigned int needed, struct str text, struct strbuf *ret_why);
 
 /* Called once when a start or a stage is on disk (0 and the answer) or failed (-errno, a
  * sentence).

@@ -10,6 +10,7 @@
 
 #include "engine/file.h"
 #include "engine/list.h"
+#include "engine/writable.h"
 #include "fs/draft.h"
 #include "fs/writing.h"
 
@@ -111,11 +112,28 @@ static int read_draft(struct handle *handle)
 	return strbuf_error(&handle->draft.text);
 }
 
-/* What can't be read now is edited as nothing: it is replaced. */
+/* A run that is not there any more is told of when it is saved. */
+static int check_text_place(const struct node *node, bool needs_room)
+{
+	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
+	_cleanup_(run_freep) struct run *run = NULL;
+
+	if (node_run(node, &run) < 0)
+		return 0;
+	return writable_run(run, "attrs", needs_room, &why);
+}
+
+/*
+ * What can't be read now is edited as nothing: it is replaced. As with any file, it is
+ * this that fails where nothing can be written, but not where there is no room.
+ */
 static int open_text(struct handle *handle, int flags)
 {
 	const struct node *node = handle->node;
+	int r = check_text_place(node, false);
 
+	if (r < 0)
+		return r;
 	handle->is_text = true;
 	handle->own = (struct node){ .view = node->view,
 				     .type = node->type,
@@ -340,6 +358,9 @@ static int accept_text(struct handle *handle, int r, struct strbuf *text)
 
 	if (r == 0)
 		r = handle->own.type->check(&handle->own, NULL, strbuf_str(text), &why);
+	/* What is emptied is removed. */
+	if (r == 0)
+		r = check_text_place(&handle->own, str_strip(strbuf_str(text)).len > 0);
 	if (r == 0) {
 		draft_accept(&handle->draft, text);
 		return 0;

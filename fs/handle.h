@@ -15,8 +15,9 @@ typedef void (*handle_fn)(void *userdata, struct handle *handle);
 
 /*
  * Opens @node, which must live as long as the handle, for process @pid with open(2)'s
- * @flags. 0; -EACCES for a way that the mode does not allow; -EINPROGRESS when
- * something has to be found out first; else what reading says.
+ * @flags. 0; -EACCES for a way that the mode does not allow; for a text to be edited, as
+ * writable_run() when it could not be saved; -EINPROGRESS when something has to be found
+ * out first; else what reading says.
  */
 int handle_open(const struct node *node, int flags, pid_t pid, handle_fn fn,
 		void *userdata, struct handle **ret);

@@ -5,6 +5,7 @@
 #include "engine/file.h"
 #include "engine/strv.h"
 #include "engine/value-text.h"
+#include "engine/writable.h"
 #include "fs/dirs.h"
 
 static int find_operation(const struct node *node, struct operation **ret)
@@ -17,12 +18,6 @@ static int run_read(const struct node *node, struct strbuf *ret_text)
 	return strbuf_addstr(ret_text, view_answer(node->view, node->path));
 }
 
-static int run_check(const struct node *node, const struct operation *operation,
-		     struct str text, struct strbuf *ret_why)
-{
-	return launch_check_run(node->view->launcher, operation, text, ret_why);
-}
-
 /* The statuses with which an equal run makes a new one needless; none without needed. */
 static int find_needed(const struct node *node, unsigned int *ret)
 {
@@ -32,6 +27,17 @@ static int find_needed(const struct node *node, unsigned int *ret)
 	if (r == -ENOENT)
 		*ret = 0;
 	return r == -ENOENT ? 0 : r;
+}
+
+static int run_check(const struct node *node, const struct operation *operation,
+		     struct str text, struct strbuf *ret_why)
+{
+	unsigned int needed;
+	int r = find_needed(node, &needed);
+
+	return r < 0 ? r
+		     : launch_check_run(node->view->launcher, operation, needed, text,
+					ret_why);
 }
 
 /*
@@ -241,8 +247,9 @@ static int needed_check(const struct node *node, const struct operation *operati
 			struct str text, struct strbuf *ret_why)
 {
 	unsigned int statuses;
+	int r = run_needed_parse(text, false, &statuses, ret_why);
 
-	return run_needed_parse(text, false, &statuses, ret_why);
+	return r < 0 ? r : writable_home(node->view->store, "runfs/needed", ret_why);
 }
 
 static int needed_commit(const struct node *node, struct commit *commit, struct str text,

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "engine/jobs.h"
+#include "engine/writable.h"
 #include "fs/dirs.h"
 
 static const char readme[] =
@@ -86,8 +87,9 @@ static int jobs_check(const struct node *node, const struct operation *operation
 		      struct str text, struct strbuf *ret_why)
 {
 	struct jobs jobs;
+	int r = jobs_parse(text, false, &jobs, ret_why);
 
-	return jobs_parse(text, false, &jobs, ret_why);
+	return r < 0 ? r : writable_home(node->view->store, "runfs", ret_why);
 }
 
 /* Sets how many runs may go on at once, for all mounts of the home. */

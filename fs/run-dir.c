@@ -15,6 +15,7 @@
 #include "engine/pending.h"
 #include "engine/stop.h"
 #include "engine/strv.h"
+#include "engine/writable.h"
 #include "fs/dirs.h"
 
 static int restart_read(const struct node *node, struct strbuf *ret_text)
@@ -58,9 +59,13 @@ static int needed_read(const struct node *node, struct strbuf *ret_text)
 static int needed_check(const struct node *node, const struct operation *operation,
 			struct str text, struct strbuf *ret_why)
 {
+	_cleanup_(run_freep) struct run *run = NULL;
 	unsigned int statuses;
+	int r = run_needed_parse(text, false, &statuses, ret_why);
 
-	return run_needed_parse(text, false, &statuses, ret_why);
+	if (r == 0)
+		r = node_run(node, &run);
+	return r < 0 ? r : writable_run(run, NULL, true, ret_why);
 }
 
 static int set_needed(const struct node *node, unsigned int statuses)

@@ -95,8 +95,8 @@ put()
 	echo "$2" >"$1"
 }
 
-# wait_for COMMAND...: returns when the command succeeds, which it must do in time. It runs
-# in a subshell, so that what does not hold yet may fail like any other expectation.
+# wait_for COMMAND...: returns when the command succeeds, which it must do in time. It
+# runs in a subshell, so that what does not hold yet may fail like any other expectation.
 wait_for()
 {
 	local end=$((SECONDS + deadline))

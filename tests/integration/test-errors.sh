@@ -311,39 +311,3 @@ expect_eq "$(ls "$mnt/ops")" ""
 expect_error "$r/restart" '--force-sourcecode\n' ENOENT --force-sourcecode project
 mv "$project.gone" "$project"
 stop_mount
-
-### ENOSPC and EROFS: the home takes nothing
-if [ "$(id -u)" -ne 0 ]; then
-	echo "not shown without root: a full home, a read-only home"
-	exit 0
-fi
-mkdir "$dir/small"
-mount -t tmpfs -o size=2m tmpfs "$dir/small"
-cp -R "$home" "$dir/small/home"
-home=$dir/small/home
-start_mount
-dd if=/dev/zero of="$dir/small/filling" bs=4096 2>/dev/null || true
-expect_error "$r/restart" 'x=6\n' ENOSPC "No space left on device"
-expect_error "$mnt/ops/echo.py/run" 'x=6\n' ENOSPC "No space left on device"
-expect_eq "$(ls "$mnt/runs")" "$(ls "$home/runs")"
-rm "$dir/small/filling"
-echo x=6 >"$r/restart"
-expect_eq "$(cat "$r/output")" "6 2 'b'"
-expect_eq "$(cat "$r/wait")" "completed 0"
-stop_mount
-
-mount --bind "$home" "$home"
-start_mount
-mount -o remount,ro,bind "$home"
-expect_error "$r/restart" 'x=7\n' EROFS "Read-only file system"
-expect_error "$mnt/ops/echo.py/run" 'x=7\n' EROFS "Read-only file system"
-expect_errno EROFS touch "$r/needed"
-stop_mount
-# And where it was read-only from the beginning.
-start_mount
-expect_eq "$(cat "$r/output")" "6 2 'b'"
-expect_error "$r/restart" 'x=7\n' EROFS "Read-only file system"
-expect_error "$mnt/ops/echo.py/run" 'x=7\n' EROFS "Read-only file system"
-stop_mount
-umount "$home"
-umount "$dir/small"

@@ -248,7 +248,8 @@ Test(launch, a_run_that_can_not_be_is_refused_before_anything_is_made)
 		_cleanup_(operation_unrefp) struct operation *op = find_op(rows[i].what);
 		_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
 
-		cr_expect_eq(launch_check_run(launcher, op, str_from(rows[i].text), &why),
+		cr_expect_eq(launch_check_run(launcher, op, 0, str_from(rows[i].text),
+					      &why),
 			     rows[i].r, "%s %s", rows[i].what, rows[i].text);
 		expect_sentence(&why, rows[i].sentence, rows[i].what);
 		cr_expect_eq(start(rows[i].what, 0, rows[i].text), rows[i].r, "%s %s",
@@ -266,8 +267,8 @@ Test(launch, what_may_still_come_right_is_only_refused_at_the_end)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
 
-		cr_expect_eq(launch_check_run(launcher, op, str_from(rows[i]), &why), 0,
-			     "%s: %s", rows[i], strbuf_cstr(&why));
+		cr_expect_eq(launch_check_run(launcher, op, 0, str_from(rows[i]), &why),
+			     0, "%s: %s", rows[i], strbuf_cstr(&why));
 		cr_expect_eq(start("op", 0, rows[i]), -EINVAL, "%s", rows[i]);
 	}
 	expect_no_runs();
@@ -279,7 +280,7 @@ Test(launch, a_project_that_is_gone_is_enoent)
 	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
 
 	scratch_delete("p");
-	cr_expect_eq(launch_check_run(launcher, op, STR("\n"), &why), -ENOENT);
+	cr_expect_eq(launch_check_run(launcher, op, 0, STR("\n"), &why), -ENOENT);
 	expect_sentence(&why, "/p is not there any more", "");
 }
 
@@ -291,7 +292,7 @@ Test(launch, a_python_that_is_gone_is_enoent)
 	scratch_put("p/a.py", "x = 1\n");
 	op = find_op("a.py");
 	setenv("GUILD_PYTHON_EXE", "/none/python", 1);
-	cr_expect_eq(launch_check_run(launcher, op, STR("\n"), &why), -ENOENT);
+	cr_expect_eq(launch_check_run(launcher, op, 0, STR("\n"), &why), -ENOENT);
 	expect_sentence(&why, "'/none/python' is not there", "");
 	cr_expect_eq(start("op", 0, "\n"), 0, "what is no Python's needs none");
 	(void)await_answered_run();
