@@ -98,8 +98,8 @@ static int check_script(const struct operation *operation, const struct run *run
 		return 0;
 	r = path_open(dir_fd, strbuf_cstr(&path));
 	close_fd(r);
-	if (r >= 0)
-		return 0;
+	if (r >= 0 || file_is_lack(r))
+		return r >= 0 ? 0 : r;
 	strbuf_addf(ret_why,
 		    "the script %s is not in the run's directory any more: put it"
 		    " back, or write --force-sourcecode to take the project's",
@@ -114,6 +114,8 @@ static int open_source(const struct decision *decision, struct strbuf *ret_why)
 	struct str root = operation_source_root(decision->operation);
 	int r;
 
+	if (file_is_lack(fd))
+		return fd;
 	if (fd < 0) {
 		strbuf_addf(ret_why, "the project %s is not there any more",
 			    decision->source);
@@ -122,7 +124,7 @@ static int open_source(const struct decision *decision, struct strbuf *ret_why)
 	if (root.len == 0)
 		return take_fd(&fd);
 	r = path_open(fd, root.data);
-	if (r < 0)
+	if (r < 0 && !file_is_lack(r))
 		strbuf_addf(ret_why,
 			    "the project %s has no directory %s to take the source code"
 			    " from (sourcecode: root)",
@@ -222,8 +224,8 @@ static int find_source(const struct decider *decider, struct decision *decision,
 	if (!decision->source && own && value_str(own).len > 0)
 		decision->source = value_str(own).data;
 	fd = decision->source ? path_open(AT_FDCWD, decision->source) : -ENOENT;
-	if (fd >= 0)
-		return 0;
+	if (fd >= 0 || file_is_lack(fd))
+		return fd >= 0 ? 0 : fd;
 	strbuf_adds(ret_why, "--force-sourcecode: ");
 	if (decision->source)
 		strbuf_addf(ret_why, "the project %s is not there any more",

@@ -36,6 +36,11 @@ static int open_resolved(int dir_fd, const char *path, int flags, uint64_t resol
 	return fd < 0 ? -errno : (int)fd;
 }
 
+bool file_is_lack(int r)
+{
+	return r == -ENOMEM || r == -EMFILE || r == -ENFILE;
+}
+
 int file_open_dir(int dir_fd, const char *path)
 {
 	return open_resolved(dir_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);

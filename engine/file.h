@@ -15,6 +15,12 @@
 
 #include "engine/strbuf.h"
 
+/*
+ * Is the errno @r of what we lack ourselves now (memory, descriptors)? It says nothing of
+ * what is there, and may be gone the next time.
+ */
+bool file_is_lack(int r);
+
 /* Opens the directory @path under @dir_fd (or AT_FDCWD). Returns it, or -errno. */
 int file_open_dir(int dir_fd, const char *path);
 

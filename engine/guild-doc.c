@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/cleanup.h"
+#include "engine/file.h"
 #include "engine/path.h"
 #include "engine/yaml.h"
 
@@ -364,7 +365,7 @@ static int read_file(const struct source *source)
 	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
 	int r = path_read(source->dir_fd, source->file, FILE_MAX_LEN, &text);
 
-	if (r == -ENOMEM)
+	if (file_is_lack(r))
 		return r;
 	if (r < 0)
 		return note(source->above, 1, "include: %s can't be read: %s",

@@ -8,6 +8,7 @@
 
 #include "engine/cleanup.h"
 #include "engine/config.h"
+#include "engine/file.h"
 #include "engine/guild-reader.h"
 #include "engine/path.h"
 #include "engine/r-script.h"
@@ -315,10 +316,12 @@ static int read_config(struct guild_reader *reader)
 		return 0;
 	dir_fd = path_open(AT_FDCWD, reader->place->project);
 	r = dir_fd < 0 ? dir_fd : path_read(dir_fd, file.data, CONFIG_MAX_LEN, &text);
+	if (file_is_lack(r))
+		return r;
 	if (r < 0) {
 		guild_reader_note(reader, where, "flags-dest: %s can't be read: %s",
 				  file.data, strerror(-r));
-		return r == -ENOMEM ? r : 0;
+		return 0;
 	}
 	if (r_script_is(file)) {
 		r = r_script_flags(strbuf_str(&text), &reader->config, &why);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/file.h"
 #include "engine/guild-model.h"
 #include "engine/path.h"
 
@@ -233,9 +234,7 @@ static int read_doc(struct guildfile *guildfile, int dir_fd)
 	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT, mistake = STRBUF_INIT;
 	int r = path_read(dir_fd, "guild.yml", GUILDFILE_MAX_LEN, &text);
 
-	/* What is lacking now is no mistake of the file, and may be there the next time.
-	 */
-	if (r == -ENOENT || r == -ENOMEM || r == -EMFILE || r == -ENFILE)
+	if (r == -ENOENT || file_is_lack(r))
 		return r;
 	(void)MD5Data((const uint8_t *)strbuf_cstr(&text), text.len, guildfile->version);
 	if (r == 0)

@@ -356,6 +356,8 @@ static int search(struct str search_path, const char *name, struct strbuf *ret_p
 			close_fd(fd);
 			return -ENOMEM;
 		}
+		if (file_is_lack(fd))
+			return fd;
 		if (fd == -EACCES)
 			ret = fd;
 	}

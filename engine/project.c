@@ -82,12 +82,21 @@ enum file_kind {
 	FILE_DIRECTORY,
 };
 
-static enum file_kind look_at(int dir_fd, const char *name, struct stat *ret_st)
+/* What can't be reached is nothing to run, but who lacks a descriptor can't say so. */
+static int nothing_for(int r)
+{
+	return file_is_lack(r) ? r : FILE_OTHER;
+}
+
+/* An enum file_kind, or -errno. */
+static int look_at(int dir_fd, const char *name, struct stat *ret_st)
 {
 	_cleanup_close_ int fd = path_open(dir_fd, name);
 
-	if (fd < 0 || fstat(fd, ret_st) < 0)
-		return FILE_OTHER;
+	if (fd < 0)
+		return nothing_for(fd);
+	if (fstat(fd, ret_st) < 0)
+		return nothing_for(-errno);
 	if (S_ISDIR(ret_st->st_mode))
 		return FILE_DIRECTORY;
 	if (!S_ISREG(ret_st->st_mode))
@@ -99,29 +108,35 @@ static enum file_kind look_at(int dir_fd, const char *name, struct stat *ret_st)
 	return ret_st->st_mode & 0111 ? FILE_EXECUTABLE : FILE_OTHER;
 }
 
-static enum file_kind look_in_project(const struct project *project, const char *name,
-				      struct stat *ret_st)
+static int look_in_project(const struct project *project, const char *name,
+			   struct stat *ret_st)
 {
 	_cleanup_close_ int dir_fd = -1;
 
 	if (!project->path || !is_plain_path(name))
 		return FILE_OTHER;
 	dir_fd = path_open(AT_FDCWD, project->path);
-	return dir_fd < 0 ? FILE_OTHER : look_at(dir_fd, name, ret_st);
+	return dir_fd < 0 ? nothing_for(dir_fd) : look_at(dir_fd, name, ret_st);
 }
 
-/* What guild.yml is now. False when there is none, or no project. */
-static bool stat_guildfile(const struct project *project, struct stat *ret)
+/* What guild.yml is now. 0; -ENOENT when there is none, or no project; or -errno. */
+static int stat_guildfile(const struct project *project, struct stat *ret)
 {
 	_cleanup_close_ int dir_fd = -1, fd = -1;
 
-	if (project->path)
-		dir_fd = path_open(AT_FDCWD, project->path);
-	if (dir_fd >= 0)
-		fd = path_open(dir_fd, "guild.yml");
-	/* One that can't be looked at has a mistake to tell. */
 	*ret = (struct stat){ 0 };
-	return fd >= 0 ? fstat(fd, ret) == 0 : dir_fd >= 0 && fd != -ENOENT;
+	if (!project->path)
+		return -ENOENT;
+	dir_fd = path_open(AT_FDCWD, project->path);
+	if (dir_fd < 0)
+		return file_is_lack(dir_fd) ? dir_fd : -ENOENT;
+	fd = path_open(dir_fd, "guild.yml");
+	if (fd == -ENOENT || file_is_lack(fd))
+		return fd;
+	/* One that can't be looked at has a mistake to tell. */
+	if (fd >= 0)
+		(void)fstat(fd, ret);
+	return 0;
 }
 
 static bool is_settled(const struct stat *st)
@@ -136,33 +151,38 @@ static bool is_settled(const struct stat *st)
 
 /*
  * guild.yml as it is now, borrowed until the next call; NULL when there is none. What
- * files it includes may have changed without it.
+ * files it includes may have changed without it. 0 or -errno.
  */
-static const struct guildfile *load_guildfile(struct project *project)
+static int load_guildfile(struct project *project, const struct guildfile **ret)
 {
 	struct file_stamp stamp;
 	struct stat st;
+	int r = stat_guildfile(project, &st);
 
-	if (!stat_guildfile(project, &st)) {
+	*ret = project->guildfile;
+	if (r < 0) {
 		guildfile_free(take_ptr(project->guildfile));
-		return NULL;
+		*ret = NULL;
+		return r == -ENOENT ? 0 : r;
 	}
 	file_stamp_of(&st, &stamp);
 	if (project->guildfile && project->is_settled &&
 	    file_stamp_equal(&stamp, &project->stamp) &&
 	    !guildfile_has_includes(project->guildfile))
-		return project->guildfile;
+		return 0;
 	guildfile_free(take_ptr(project->guildfile));
 	project->stamp = stamp;
 	project->is_settled = is_settled(&st);
-	(void)guildfile_load(project->path, &project->guildfile);
-	return project->guildfile;
+	r = guildfile_load(project->path, &project->guildfile);
+	*ret = project->guildfile;
+	return file_is_lack(r) ? r : 0;
 }
 
 const char *project_mistake(struct project *project)
 {
-	const struct guildfile *guildfile = load_guildfile(project);
+	const struct guildfile *guildfile;
 
+	(void)load_guildfile(project, &guildfile);
 	return guildfile ? guildfile_mistake(guildfile) : NULL;
 }
 
@@ -204,12 +224,14 @@ static int list_directory(int dir_fd, bool is_top, char ***names)
 	}
 	for (struct dirent *entry; r == 0 && (entry = readdir(dir));) {
 		struct stat st;
-		enum file_kind kind;
+		int kind;
 
 		if (entry->d_name[0] == '.')
 			continue;
 		kind = look_at(dir_fd, entry->d_name, &st);
-		if (kind != FILE_OTHER && (kind != FILE_DIRECTORY || !is_top))
+		if (kind < 0)
+			r = kind;
+		else if (kind != FILE_OTHER && (kind != FILE_DIRECTORY || !is_top))
 			r = strv_take_at(names, n++, strdup(entry->d_name));
 	}
 	return r;
@@ -217,7 +239,7 @@ static int list_directory(int dir_fd, bool is_top, char ***names)
 
 int project_list(struct project *project, const char *dir, char ***ret)
 {
-	const struct guildfile *guildfile;
+	const struct guildfile *guildfile = NULL;
 	_cleanup_(strv_freep) char **names = NULL;
 	_cleanup_close_ int top_fd = -1, dir_fd = -1;
 	bool is_top = dir[0] == '\0';
@@ -228,36 +250,37 @@ int project_list(struct project *project, const char *dir, char ***ret)
 	if (top_fd >= 0)
 		dir_fd = path_open(top_fd, is_top ? "." : dir);
 	if (dir_fd >= 0)
-		(void)list_directory(dir_fd, is_top, &names);
-	guildfile = is_top ? load_guildfile(project) : NULL;
-	if (guildfile)
+		r = list_directory(dir_fd, is_top, &names);
+	else if (file_is_lack(top_fd) || file_is_lack(dir_fd))
+		return top_fd < 0 ? top_fd : dir_fd;
+	if (is_top && !file_is_lack(r))
+		r = load_guildfile(project, &guildfile);
+	if (guildfile && r == 0)
 		r = guildfile_names(guildfile, &names);
-	if (r < 0)
+	if (file_is_lack(r))
 		return r;
 	sort_names(names);
 	*ret = take_ptr(names);
 	return 0;
 }
 
-enum project_place project_look(struct project *project, const char *name)
+int project_look(struct project *project, const char *name)
 {
-	const struct guildfile *guildfile;
+	const struct guildfile *guildfile = NULL;
 	struct stat st;
+	int kind = look_in_project(project, name, &st);
+	int r;
 
-	switch (look_in_project(project, name, &st)) {
-	case FILE_PYTHON:
-	case FILE_R:
-	case FILE_EXECUTABLE:
+	if (kind < 0)
+		return kind;
+	if (kind != FILE_OTHER && kind != FILE_DIRECTORY)
 		return PROJECT_OPERATION;
-	case FILE_OTHER:
-	case FILE_DIRECTORY:
-		break;
-	}
-	guildfile = strchr(name, '/') ? NULL : load_guildfile(project);
+	r = strchr(name, '/') ? 0 : load_guildfile(project, &guildfile);
+	if (r < 0)
+		return r;
 	if (guildfile && guildfile_has(guildfile, name))
 		return PROJECT_OPERATION;
-	return look_in_project(project, name, &st) == FILE_DIRECTORY ? PROJECT_DIRECTORY
-								     : PROJECT_NOTHING;
+	return kind == FILE_DIRECTORY ? PROJECT_DIRECTORY : PROJECT_NOTHING;
 }
 
 /* Leaves out those with a name or type that no flag can have. */
@@ -391,9 +414,8 @@ static int define_r(const struct project *project, const char *name,
 	return r;
 }
 
-static int script_operation(struct project *project, const char *name,
-			    enum file_kind kind, const struct stat *st,
-			    struct operation **ret)
+static int script_operation(struct project *project, const char *name, int kind,
+			    const struct stat *st, struct operation **ret)
 {
 	_cleanup_(operation_unrefp) struct operation *operation = operation_new();
 	_cleanup_(definition_done) struct definition definition = DEFINITION_INIT;
@@ -483,7 +505,10 @@ static int defined_operation(struct project *project, const struct guildfile *gu
 	r = guildfile_operation(guildfile, name, NULL, &operation, &main);
 	if (r < 0)
 		return r;
-	fd = main.path ? path_open(AT_FDCWD, main.path) : -1;
+	if (main.path)
+		fd = path_open(AT_FDCWD, main.path);
+	if (file_is_lack(fd))
+		return fd;
 	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
 		r = define_with_script(project, guildfile, &main, name, &st, &operation);
 		if (r < 0)
@@ -511,14 +536,17 @@ static int add_mistake(const struct guildfile *guildfile, struct operation *oper
 int project_operation(struct project *project, const char *name, struct operation **ret)
 {
 	const struct guildfile *guildfile;
-	enum file_kind kind;
 	struct stat st;
-	int r;
+	int kind;
+	int r = load_guildfile(project, &guildfile);
 
-	guildfile = load_guildfile(project);
+	if (r < 0)
+		return r;
 	if (guildfile && !strchr(name, '/') && guildfile_has(guildfile, name))
 		return defined_operation(project, guildfile, name, ret);
 	kind = look_in_project(project, name, &st);
+	if (kind < 0)
+		return kind;
 	if (kind != FILE_PYTHON && kind != FILE_R && kind != FILE_EXECUTABLE)
 		return -ENOENT;
 	r = script_operation(project, name, kind, &st, ret);

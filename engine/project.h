@@ -26,8 +26,8 @@ const char *project_path(const struct project *project); /* NULL when there is n
 
 /*
  * The names of the operations of guild.yml and of the scripts in the directory @dir of
- * the project ("" for its top), sorted; below the top also the directories in it. 0 or
- * -errno; a project or guild.yml that can't be read has none.
+ * the project ("" for its top), sorted; below the top also the directories in it. A
+ * project or guild.yml that can't be read has none. 0, or the -errno of what we lack.
  */
 int project_list(struct project *project, const char *dir, char ***ret);
 
@@ -38,16 +38,16 @@ int project_list(struct project *project, const char *dir, char ***ret);
  */
 const char *project_mistake(struct project *project);
 
-/* What a path under ops/ is. */
+/* What a path under ops/ is; or the -errno of what we lack to see it. */
 enum project_place {
 	PROJECT_NOTHING,
 	PROJECT_OPERATION,
 	PROJECT_DIRECTORY,
 };
-enum project_place project_look(struct project *project, const char *name);
+int project_look(struct project *project, const char *name);
 
 /*
- * The operation @name: a reference for the caller. 0; -ENOENT when there is none;
+ * The operation @name: a reference for the caller. 0; -ENOENT when there is none; -errno;
  * -EINPROGRESS while Python is asked about it: project_fn will be called, ask again then.
  * One that can't be run has its `problem` set.
  */

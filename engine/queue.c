@@ -295,8 +295,8 @@ static int drop_stale(struct queue *queue, const char *id)
 /* What passes, and would keep any other run from starting too. */
 static bool is_passing(int r)
 {
-	return r == -ENOMEM || r == -EMFILE || r == -ENFILE || r == -EAGAIN ||
-	       r == -ENOSPC || r == -EDQUOT || r == -ENOLCK || r == -EROFS || r == -EINTR;
+	return file_is_lack(r) || r == -EAGAIN || r == -ENOSPC || r == -EDQUOT ||
+	       r == -ENOLCK || r == -EROFS || r == -EINTR;
 }
 
 static void pass_over(struct queue *queue, const char *id, int64_t us)

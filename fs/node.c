@@ -148,9 +148,10 @@ static int make_child(const struct node *dir, const struct node_type *type,
 	r = node_child(ret_child, type, dir->run_id, dir->op_name);
 	if (r == 0)
 		r = copy_text(dir->attempt, &ret_child->attempt);
-	if (r == 0 && type->exists && !type->exists(ret_child))
-		r = -ENOENT;
-	return r;
+	if (r < 0 || !type->exists)
+		return r;
+	r = type->exists(ret_child);
+	return r < 0 && !file_is_lack(r) ? -ENOENT : r;
 }
 
 static bool is_same_text(const char *a, const char *b)
@@ -312,10 +313,13 @@ int node_list(const struct node *dir, node_list_fn fn, void *userdata)
 	for (const struct node_type *type = dir->type->entries; type && type->name;
 	     type++) {
 		struct node child = { .type = type, .trashed = dir->trashed };
+		int r = type->exists ? make_child(dir, type, type->name, &child) : 0;
 
-		if (!type->exists || make_child(dir, type, type->name, &child) == 0)
+		if (r == 0)
 			fn(userdata, type->name, node_mode(&child));
 		node_done(&child);
+		if (file_is_lack(r))
+			return r;
 	}
 	return dir->type->list ? dir->type->list(dir, fn, userdata) : 0;
 }

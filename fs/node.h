@@ -50,8 +50,11 @@ struct node_type {
 	int (*lookup)(const struct node *dir, const char *name, struct node *ret_child);
 	int (*list)(const struct node *dir, node_list_fn fn, void *userdata);
 
-	/* Is the entry there now? Without it, always. */
-	bool (*exists)(const struct node *node);
+	/*
+	 * Is the entry there now? Without it, always. 0; or -errno: it is not, or, where
+	 * file_is_lack(), that can't be seen now.
+	 */
+	int (*exists)(const struct node *node);
 	/* For an entry that users create and remove: else both are EPERM. */
 	int (*create)(const struct node *node);
 	int (*remove)(const struct node *node);
@@ -118,7 +121,7 @@ struct node *node_root(struct node_table *table);
 /*
  * -EINPROGRESS from any of these: it is being found out; ask again when told.
  *
- * The node @name of @dir, with a look-up more. 0, -ENOENT, -EINPROGRESS, -ENOMEM.
+ * The node @name of @dir, with a look-up more. 0, -ENOENT, -EINPROGRESS, or -errno.
  */
 int node_lookup(struct node_table *table, const struct node *dir, const char *name,
 		struct node **ret);

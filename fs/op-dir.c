@@ -226,12 +226,12 @@ static int help_read(const struct node *node, struct strbuf *ret_text)
 	return strbuf_error(ret_text);
 }
 
-static bool needed_exists(const struct node *node)
+static int needed_exists(const struct node *node)
 {
 	unsigned int statuses;
 
 	return store_op_needed(node->view->store, project_path(node->view->project),
-			       node->op_name, &statuses) == 0;
+			       node->op_name, &statuses);
 }
 
 static int needed_read(const struct node *node, struct strbuf *ret_text)
@@ -276,9 +276,9 @@ static int needed_remove(const struct node *node)
 				      project_path(node->view->project), node->op_name);
 }
 
-static bool latest_exists(const struct node *node)
+static int latest_exists(const struct node *node)
 {
-	return index_latest(node->view->index, node->op_name) != NULL;
+	return index_latest(node->view->index, node->op_name) ? 0 : -ENOENT;
 }
 
 /* From ops/OP/, or ops/DIR/OP/, up to runs/ID. */
@@ -360,9 +360,13 @@ static const struct node_type op_entries[] = {
 };
 
 /* The project may change behind the mount: no second look takes it from the first. */
-static bool op_exists(const struct node *node)
+static int op_exists(const struct node *node)
 {
-	return project_look(node->view->project, node->op_name) == PROJECT_OPERATION;
+	int r = project_look(node->view->project, node->op_name);
+
+	if (r < 0)
+		return r;
+	return r == PROJECT_OPERATION ? 0 : -ENOENT;
 }
 
 const struct node_type op_type = { NULL, S_IFDIR | 0755, .exists = op_exists,

@@ -5,9 +5,13 @@
 #include "engine/strv.h"
 #include "fs/dirs.h"
 
-static bool scripts_exist(const struct node *node)
+static int scripts_exist(const struct node *node)
 {
-	return project_look(node->view->project, node->op_name) == PROJECT_DIRECTORY;
+	int r = project_look(node->view->project, node->op_name);
+
+	if (r < 0)
+		return r;
+	return r == PROJECT_DIRECTORY ? 0 : -ENOENT;
 }
 
 static const struct node_type scripts_type = { NULL, S_IFDIR | 0755,
@@ -29,18 +33,18 @@ static char *path_in_project(const struct node *dir, const char *name)
 int ops_dir_lookup(const struct node *dir, const char *name, struct node *ret_child)
 {
 	_cleanup_free_ char *path = path_in_project(dir, name);
+	int r = path ? project_look(dir->view->project, path) : -ENOMEM;
 
-	if (!path)
-		return -ENOMEM;
-	switch (project_look(dir->view->project, path)) {
+	switch (r) {
 	case PROJECT_OPERATION:
 		return node_child(ret_child, &op_type, NULL, path);
 	case PROJECT_DIRECTORY:
 		return node_child(ret_child, &scripts_type, NULL, path);
 	case PROJECT_NOTHING:
-		break;
+		return -ENOENT;
+	default:
+		return r;
 	}
-	return -ENOENT;
 }
 
 int ops_dir_list(const struct node *dir, node_list_fn fn, void *userdata)

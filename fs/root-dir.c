@@ -46,9 +46,9 @@ static int readme_read(const struct node *node, struct strbuf *ret_text)
 	return strbuf_error(ret_text);
 }
 
-static bool latest_exists(const struct node *node)
+static int latest_exists(const struct node *node)
 {
-	return index_latest(node->view->index, NULL) != NULL;
+	return index_latest(node->view->index, NULL) ? 0 : -ENOENT;
 }
 
 static int latest_link(const struct node *node, struct strbuf *ret_target)

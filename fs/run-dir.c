@@ -37,12 +37,13 @@ static int restart_commit(const struct node *node, struct commit *commit, struct
 			      commit->userdata, &commit->launch, ret_answer);
 }
 
-static bool needed_exists(const struct node *node)
+static int needed_exists(const struct node *node)
 {
 	_cleanup_(run_freep) struct run *run = NULL;
 	unsigned int statuses;
+	int r = node_run(node, &run);
 
-	return node_run(node, &run) == 0 && run_needed(run, &statuses) == 0;
+	return r < 0 ? r : run_needed(run, &statuses);
 }
 
 static int needed_read(const struct node *node, struct strbuf *ret_text)

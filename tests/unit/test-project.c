@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -136,6 +137,49 @@ Test(project, a_place_is_an_operation_or_a_directory_or_nothing)
 			cr_expect_eq(project_operation(project, rows[i].name, &operation),
 				     -ENOENT, "%s", rows[i].name);
 	}
+}
+
+/* What can be seen of the project with @n_free descriptors; whether all of it can. */
+static bool look_with(int n_free)
+{
+	_cleanup_(operation_unrefp) struct operation *operation = NULL;
+	_cleanup_(strv_freep) char **names = NULL;
+	struct rlimit limit, few;
+	int first = dup(scratch_fd), look, list, define;
+
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	few = limit;
+	few.rlim_cur = (rlim_t)(first + n_free);
+	close_fd(first);
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	look = project_look(project, "sub/deep.py");
+	list = project_list(project, "", &names);
+	define = project_operation(project, "echo.py", &operation);
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+
+	cr_expect(look == PROJECT_OPERATION || look == -EMFILE, "%d: %d", n_free, look);
+	cr_expect(list == 0 || list == -EMFILE, "%d: %d", n_free, list);
+	cr_expect(define == 0 || define == -EMFILE, "%d: %d", n_free, define);
+	if (list == 0)
+		expect_words(names, "a.py | echo.py", "");
+	if (define == 0)
+		cr_expect_str_eq(operation->description, "of guild.yml");
+	return look >= 0 && list == 0 && define == 0;
+}
+
+Test(project, who_lacks_descriptors_says_so_and_not_that_nothing_is_there)
+{
+	int n_free = 0;
+
+	scratch_put("p/guild.yml", "- include: more.yml\n");
+	scratch_put("p/more.yml", "- model: ''\n  operations:\n"
+				  "    echo.py: {exec: x, description: of guild.yml}\n");
+	scratch_put("p/echo.py", "");
+	scratch_put("p/a.py", "");
+	scratch_put("p/sub/deep.py", "");
+	while (!look_with(n_free))
+		n_free++;
+	cr_expect_gt(n_free, 0);
 }
 
 Test(project, a_guildfile_that_can_not_be_read_hides_no_scripts)
