@@ -197,11 +197,10 @@ static int check_command(const struct decision *decision, const struct run *run,
 	return r < 0 ? r : check_script(decision->operation, run, dir_fd, ret_why);
 }
 
-static int check_alive(const struct run *run, enum run_status status,
-		       struct strbuf *ret_why)
+static int check_alive(const struct run *run, int status, struct strbuf *ret_why)
 {
 	if (!run_status_is_live(status))
-		return 0;
+		return status < 0 ? status : 0;
 	strbuf_addf(ret_why,
 		    "the run %s is %s: wait for its end (cat wait), or stop it first"
 		    " (echo > stop)",
@@ -318,33 +317,31 @@ static int decide_start(const struct decider *decider, const struct run *run,
 int decide_restart(const struct decider *decider, const struct run *run, struct str text,
 		   bool complete, struct decision *decision, struct strbuf *ret_why)
 {
-	enum run_status status = run_status(run);
+	int status = run_status(run);
 	int r = check_alive(run, status, ret_why);
 
 	return r < 0 ? r
-		     : decide_start(decider, run, status, text, complete, decision,
-				    ret_why);
+		     : decide_start(decider, run, (enum run_status)status, text, complete,
+				    decision, ret_why);
 }
 
 int decide_turn(const struct decider *decider, const struct run *run, struct str text,
 		struct decision *decision, struct strbuf *ret_why)
 {
-	enum run_status status = run_status_behind(run);
+	int status = run_status_behind(run);
 	int r = check_alive(run, status, ret_why);
 
 	return r < 0 ? r
-		     : decide_start(decider, run, status, text, true, decision, ret_why);
+		     : decide_start(decider, run, (enum run_status)status, text, true,
+				    decision, ret_why);
 }
 
 static int check_staged(const struct run *run, struct strbuf *ret_why)
 {
-	enum run_status status = run_status(run);
+	int status = run_status(run);
 
-	/* What could not be seen, for want of a descriptor say, may be there. */
-	if (status != RUN_STAGED)
-		status = run_status(run);
-	if (status == RUN_STAGED)
-		return 0;
+	if (status == RUN_STAGED || status < 0)
+		return status < 0 ? status : 0;
 	strbuf_addf(ret_why,
 		    "the run %s is %s: flags can be written only while it is staged;"
 		    " write them to restart to run it again with them",

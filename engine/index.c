@@ -263,7 +263,7 @@ static bool is_live(const struct run *run)
 	pid_t pid;
 
 	return lock_holder(run_guild_fd(run), &pid) > 0 ||
-	       pending_exists(run_guild_fd(run));
+	       pending_exists(run_guild_fd(run)) > 0;
 }
 
 /* Its end, if its supervisor was killed, changes no stamp. */
@@ -443,8 +443,13 @@ static bool has_flags(struct index *index, const char *id, const struct flags *f
 	_cleanup_(run_freep) struct run *run = NULL;
 	_cleanup_(flags_done) struct flags own = FLAGS_INIT;
 
-	return store_find(index->store, id, &run) == 0 && run_flags(run, &own) == 0 &&
-	       flags_equal(&own, flags) && statuses & 1u << run_status(run);
+	int status;
+
+	if (store_find(index->store, id, &run) < 0 || run_flags(run, &own) < 0 ||
+	    !flags_equal(&own, flags))
+		return false;
+	status = run_status(run);
+	return status >= 0 && statuses & 1u << status;
 }
 
 const char *index_match(struct index *index, const char *opref, const struct flags *flags,

@@ -91,16 +91,21 @@ void launch_forget(struct launch *launch)
 		launch->fn = NULL;
 }
 
+static int explain_missing(int r, const char *id, struct strbuf *ret_why)
+{
+	if (r == -ENOENT)
+		strbuf_addf(ret_why, "the run %s is not there any more", id);
+	else
+		strbuf_addf(ret_why, "the run %s can't be opened: %s", id, strerror(-r));
+	return r;
+}
+
 static int find_run(const struct launcher *launcher, const char *id, struct run **ret,
 		    struct strbuf *ret_why)
 {
 	int r = store_find(launcher->config.store, id, ret);
 
-	if (r == -ENOENT)
-		strbuf_addf(ret_why, "the run %s is not there any more", id);
-	else if (r < 0)
-		strbuf_addf(ret_why, "the run %s can't be opened: %s", id, strerror(-r));
-	return r;
+	return r < 0 ? explain_missing(r, id, ret_why) : 0;
 }
 
 static bool is_unfinished(struct str text)
@@ -331,10 +336,9 @@ static int lock_run(const struct launcher *launcher, const struct run *run,
 			    run_id(run));
 		return r;
 	}
-	if (!store_has(launcher->config.store, run)) {
-		strbuf_addf(ret_why, "the run %s is not there any more", run_id(run));
-		return -ENOENT;
-	}
+	r = store_has(launcher->config.store, run);
+	if (r < 0)
+		return explain_missing(r, run_id(run), ret_why);
 	return take_fd(&guild_fd);
 }
 

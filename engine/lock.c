@@ -59,17 +59,22 @@ static int is_at_work(int guild_fd, pid_t pid)
 /*
  * Whether @pid, which Guild may have written, still runs the run; never init, and never
  * we. Of another user's process only its start is known, which must be before @written.
+ * Or the -errno of what we lack to see it.
  */
-static bool is_guild_s(int guild_fd, pid_t pid, const struct timespec *written)
+static int is_guild_s(int guild_fd, pid_t pid, const struct timespec *written)
 {
 	int64_t written_us = (int64_t)written->tv_sec * 1000000 + written->tv_nsec / 1000;
 	struct proc proc;
 	int r;
 
-	if (pid <= 1 || pid == getpid() || proc_read(pid, &proc) < 0 ||
-	    !proc_is_alive(&proc))
-		return false;
+	if (pid <= 1 || pid == getpid())
+		return 0;
+	r = proc_read(pid, &proc);
+	if (r < 0 || !proc_is_alive(&proc))
+		return file_is_lack(r) ? r : 0;
 	r = is_at_work(guild_fd, pid);
+	if (file_is_lack(r))
+		return r;
 	return r < 0 ? proc.start_us <= written_us + SLACK_US : r > 0;
 }
 
@@ -120,16 +125,16 @@ int lock_check_holder(int guild_fd, pid_t pid)
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	r = is_locked(fd) ? proc_has_open(pid, &st) : is_at_work(guild_fd, pid);
-	if (r == -ENOENT)
-		return -ESRCH;
+	if (r == -ENOENT || file_is_lack(r))
+		return r == -ENOENT ? -ESRCH : r;
 	return r > 0 ? 0 : -EPERM;
 }
 
-bool lock_is_held(int guild_fd)
+int lock_is_held(int guild_fd)
 {
 	_cleanup_close_ int fd = open_lock(guild_fd);
 
-	return fd >= 0 && is_locked(fd);
+	return fd >= 0 ? is_locked(fd) : file_is_lack(fd) ? fd : 0;
 }
 
 /* Makes LOCK.new, held, with our pid. Only who may start the run gets here. */

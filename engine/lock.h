@@ -38,8 +38,8 @@ int lock_holder(int guild_fd, pid_t *ret_pid);
  */
 int lock_check_holder(int guild_fd, pid_t pid);
 
-/* Is it a supervisor that holds .guild/LOCK (and not a process of Guild's)? */
-bool lock_is_held(int guild_fd);
+/* Is it a supervisor that holds .guild/LOCK (and not a process of Guild's)? Or -errno. */
+int lock_is_held(int guild_fd);
 
 /*
  * Makes .guild/LOCK this process's: it appears with the pid in it and held. Returns the

@@ -103,13 +103,14 @@ bool pending_is_ours(int guild_fd)
 	return pending_read(guild_fd, &pending) == 0;
 }
 
-bool pending_exists(int guild_fd)
+int pending_exists(int guild_fd)
 {
 	struct stat st;
 	int64_t written_us;
+	int r = file_stat(guild_fd, "PENDING", &st);
 
-	if (file_stat(guild_fd, "PENDING", &st) < 0)
-		return false;
+	if (r < 0)
+		return file_is_lack(r) ? r : 0;
 	written_us = (int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000;
 	return st.st_size > 0 || written_us + SLACK_US >= proc_boot_us();
 }

@@ -39,9 +39,10 @@ bool pending_is_ours(int guild_fd);
 
 /*
  * Is there a marker that counts? One of Guild's from before the system was started does
- * not: whoever was to start the run is gone.
+ * not: whoever was to start the run is gone. 1, 0, or -errno, when we lack what it takes
+ * to see it.
  */
-bool pending_exists(int guild_fd);
+int pending_exists(int guild_fd);
 
 /* Announces @id; the descriptor that holds that, or -errno. */
 int pending_announce(int home_fd, const char *id, int64_t order_us);

@@ -37,7 +37,12 @@ static int enter_old(struct record *record, struct strbuf *ret_why)
 
 	if (status_fd < 0)
 		return why(ret_why, status_fd, "cannot lock locks/run-status");
-	if (pending_exists(record->guild_fd) || lock_holder(record->guild_fd, &pid) > 0) {
+	r = pending_exists(record->guild_fd);
+	if (r == 0)
+		r = lock_holder(record->guild_fd, &pid);
+	if (r < 0)
+		return why(ret_why, r, "cannot see whether the run is alive");
+	if (r > 0) {
 		strbuf_adds(ret_why, "the run is being started by somebody else");
 		return -EBUSY;
 	}

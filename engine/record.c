@@ -475,8 +475,10 @@ static int commit_new(struct record *record)
 /* Guild may have put its hand on the run since it was decided on. */
 static int check_untouched(struct record *record, struct strbuf *ret_why)
 {
-	bool is_pending = pending_exists(record->guild_fd);
+	int is_pending = pending_exists(record->guild_fd);
 
+	if (is_pending < 0)
+		return why(ret_why, is_pending, "cannot see whether the run waits");
 	if (is_pending == record->job->in_turn &&
 	    (!is_pending || pending_is_ours(record->guild_fd)))
 		return 0;

@@ -21,6 +21,7 @@
  * the old one.
  */
 #define ATTRS_WRITTEN REPLACE_DIR "/attrs.new"
+#define STAGED_BESIDE REPLACE_DIR "/STAGED"
 
 static const struct {
 	const char *name, *beside;
@@ -217,6 +218,19 @@ static int exchange(struct replace *replace, int guild_fd, enum replace_part par
 	return r;
 }
 
+/* A run that waits for its first start has both; the last step needs no undoing. */
+static int remove_markers(int guild_fd)
+{
+	int r;
+
+	if (renameat(guild_fd, "STAGED", guild_fd, STAGED_BESIDE) < 0 && errno != ENOENT)
+		return -errno;
+	r = file_remove(guild_fd, "PENDING");
+	if (r == 0)
+		(void)file_remove(guild_fd, STAGED_BESIDE);
+	return r;
+}
+
 int replace_commit(struct replace *replace, int guild_fd, struct strbuf *ret_why)
 {
 	int r;
@@ -236,14 +250,13 @@ int replace_commit(struct replace *replace, int guild_fd, struct strbuf *ret_why
 	}
 	if (replace->keeps_markers)
 		return 0;
-	r = file_remove(guild_fd, "STAGED");
-	if (r == 0)
-		r = file_remove(guild_fd, "PENDING");
+	r = remove_markers(guild_fd);
 	return r < 0 ? why(ret_why, r, "STAGED and PENDING") : 0;
 }
 
 void replace_undo(struct replace *replace, int guild_fd)
 {
+	(void)renameat(guild_fd, STAGED_BESIDE, guild_fd, "STAGED");
 	for (size_t i = REPLACE_N_PARTS; i-- > 0;)
 		if (replace->exchanged & 1u << i)
 			(void)exchange(replace, guild_fd, (enum replace_part)i);

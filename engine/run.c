@@ -258,6 +258,17 @@ static bool has_marker(const struct run *run, const char *name)
 	return file_exists(run->fd, name);
 }
 
+/* The same, or the -errno of what we lack to see it. */
+static int find_marker(const struct run *run, const char *name)
+{
+	struct stat st;
+	int r = file_stat(run->fd, name, &st);
+
+	if (file_is_lack(r))
+		return r;
+	return r == 0 || (r != -ENOENT && r != -ENOTDIR);
+}
+
 /*
  * The attributes of one start, whatever is put in their place meanwhile, for each start
  * puts another directory there. A descriptor or -errno, which attr_at() takes, too.
@@ -326,18 +337,20 @@ int run_time(const struct run *run, struct timespec *ret)
 }
 
 /* Four words, of which the first is TYPE:NAME (1.5). */
-static bool has_opref(const struct run *run)
+static int has_opref(const struct run *run)
 {
 	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
 	_cleanup_(strv_freep) char **words = NULL;
+	int r = file_read(run->fd, "opref", RUN_OPREF_MAX_LEN, &text);
 
-	return file_read(run->fd, "opref", RUN_OPREF_MAX_LEN, &text) == 0 &&
-	       strv_split_shell(str_strip(strbuf_str(&text)), &words) == 0 &&
+	if (file_is_lack(r))
+		return r;
+	return r == 0 && strv_split_shell(str_strip(strbuf_str(&text)), &words) == 0 &&
 	       strv_length(words) == 4 && strchr(words[0], ':');
 }
 
 /* Can all that a user is shown of an ended run be read, as what it ought to be? */
-static bool is_readable(const struct run *run, int attrs_fd)
+static int is_readable(const struct run *run, int attrs_fd)
 {
 	static const struct {
 		const char *name;
@@ -349,8 +362,12 @@ static bool is_readable(const struct run *run, int attrs_fd)
 		{ "stopped", VALUE_INT },
 	};
 
-	if (!run->is_attempt && !has_opref(run))
-		return false;
+	if (!run->is_attempt) {
+		int r = has_opref(run);
+
+		if (r <= 0)
+			return r;
+	}
 	for (size_t i = 0; i < sizeof(attrs) / sizeof(attrs[0]); i++) {
 		_cleanup_(value_done) struct value value = VALUE_INIT;
 		int64_t number;
@@ -358,6 +375,8 @@ static bool is_readable(const struct run *run, int attrs_fd)
 
 		if (r == -ENOENT)
 			continue;
+		if (file_is_lack(r))
+			return r;
 		if (r < 0 || value.type != attrs[i].type ||
 		    (value.type == VALUE_INT && !value_get_int(&value, &number)))
 			return false;
@@ -366,28 +385,39 @@ static bool is_readable(const struct run *run, int attrs_fd)
 }
 
 /* What it is apart from waiting to be started; of its end what @attrs_fd has. */
-static enum run_status look_behind(const struct run *run, int attrs_fd,
-				   struct run_moment *moment)
+static int look_behind(const struct run *run, int attrs_fd, struct run_moment *moment)
 {
 	pid_t pid;
+	int r = find_marker(run, "STAGED");
 
-	if (has_marker(run, "STAGED"))
-		return RUN_STAGED;
-	if (lock_holder(run->fd, &pid) > 0)
+	if (r != 0)
+		return r < 0 ? r : RUN_STAGED;
+	r = lock_holder(run->fd, &pid);
+	if (r > 0)
 		return RUN_RUNNING;
-	moment->has_exit_status = exit_status_at(attrs_fd, &moment->exit_status) == 0;
-	if (!moment->has_exit_status || moment->exit_status > 0 ||
-	    !is_readable(run, attrs_fd))
+	if (!file_is_lack(r))
+		r = exit_status_at(attrs_fd, &moment->exit_status);
+	if (file_is_lack(r))
+		return r;
+	moment->has_exit_status = r == 0;
+	if (!moment->has_exit_status || moment->exit_status > 0)
 		return RUN_ERROR;
+	r = is_readable(run, attrs_fd);
+	if (r <= 0)
+		return r < 0 ? r : RUN_ERROR;
 	return moment->exit_status < 0 ? RUN_TERMINATED : RUN_COMPLETED;
 }
 
-static enum run_status look(const struct run *run, int attrs_fd,
-			    struct run_moment *moment)
+static int look(const struct run *run, int attrs_fd, struct run_moment *moment)
 {
-	if (has_marker(run, "LOCK.remote"))
-		return RUN_RUNNING;
-	return pending_exists(run->fd) ? RUN_PENDING : look_behind(run, attrs_fd, moment);
+	int r = find_marker(run, "LOCK.remote");
+
+	if (r != 0)
+		return r < 0 ? r : RUN_RUNNING;
+	r = pending_exists(run->fd);
+	if (r != 0)
+		return r < 0 ? r : RUN_PENDING;
+	return look_behind(run, attrs_fd, moment);
 }
 
 /* Are they still the run's? No other directory has their number while they are open. */
@@ -402,37 +432,48 @@ static bool are_in_place(const struct run *run, int attrs_fd)
 	       st.st_ino == now.st_ino && st.st_dev == now.st_dev;
 }
 
-/* The moment as it is by the attributes that are there now; false if they have gone. */
-static bool look_once(const struct run *run, struct run_moment *ret)
+/*
+ * The moment as it is by the attributes that are there now: 0, -EAGAIN if they have gone,
+ * or -errno.
+ */
+static int look_once(const struct run *run, struct run_moment *ret)
 {
 	/* Before the lock: without one, the start whose they are has written its end. */
 	_cleanup_close_ int attrs_fd = open_attrs(run);
+	int r;
 
 	*ret = (struct run_moment){ 0 };
-	ret->status = look(run, attrs_fd, ret);
-	return run_status_is_live(ret->status) || ret->status == RUN_STAGED ||
-	       are_in_place(run, attrs_fd);
+	r = look(run, attrs_fd, ret);
+	if (r < 0)
+		return r;
+	ret->status = (enum run_status)r;
+	return run_status_is_live(r) || r == RUN_STAGED || are_in_place(run, attrs_fd)
+		       ? 0
+		       : -EAGAIN;
 }
 
-void run_look(const struct run *run, struct run_moment *ret)
+int run_look(const struct run *run, struct run_moment *ret)
 {
-	for (int i = 0; i < LOOKS_MAX; i++) {
-		if (look_once(run, ret))
-			break;
-	}
+	int r = -EAGAIN;
+
+	for (int i = 0; r == -EAGAIN && i < LOOKS_MAX; i++)
+		r = look_once(run, ret);
+	if (file_is_lack(r))
+		return r;
 	ret->may_be_starting = ret->status == RUN_ERROR && !ret->has_exit_status &&
 			       run_may_be_starting(run);
+	return 0;
 }
 
-enum run_status run_status(const struct run *run)
+int run_status(const struct run *run)
 {
 	struct run_moment moment;
+	int r = run_look(run, &moment);
 
-	run_look(run, &moment);
-	return moment.status;
+	return r < 0 ? r : (int)moment.status;
 }
 
-enum run_status run_status_behind(const struct run *run)
+int run_status_behind(const struct run *run)
 {
 	_cleanup_close_ int attrs_fd = open_attrs(run);
 	struct run_moment moment = { 0 };
@@ -468,7 +509,7 @@ static const char *const status_names[] = {
 	[RUN_TERMINATED] = "terminated", [RUN_ERROR] = "error",
 };
 
-const char *run_status_name(enum run_status status)
+const char *run_status_name(int status)
 {
 	return status_names[status];
 }
@@ -489,12 +530,16 @@ bool run_was_started(const struct run *run)
 	return !has_marker(run, "STAGED");
 }
 
-pid_t run_pid(const struct run *run)
+int run_pid(const struct run *run)
 {
 	pid_t pid;
+	int r = run_status(run);
 
-	if (run_status(run) != RUN_RUNNING || lock_holder(run->fd, &pid) <= 0)
-		return 0;
+	if (r != RUN_RUNNING)
+		return r < 0 ? r : 0;
+	r = lock_holder(run->fd, &pid);
+	if (r <= 0)
+		return file_is_lack(r) ? r : 0;
 	return pid;
 }
 

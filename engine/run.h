@@ -78,7 +78,8 @@ enum run_status {
 };
 
 /*
- * What Guild's rules say of the markers and attributes (2.1), but
+ * An enum run_status; or -errno, when we lack what it takes to see it (file_is_lack()).
+ * It is what Guild's rules say of the markers and attributes (2.1), but
  *  - a run that somebody runs (lock_holder) is running, whatever an older exit_status
  * says;
  *  - an exit_status from before the last start, which Guild leaves, counts for nothing;
@@ -86,14 +87,14 @@ enum run_status {
  * A run with an attribute that can't be read, or that is of another type than Guild's, is
  * an error once it has ended.
  */
-enum run_status run_status(const struct run *run);
+int run_status(const struct run *run);
 
 /* What a pending run would be without that: what it was before it had to wait. */
-enum run_status run_status_behind(const struct run *run);
+int run_status_behind(const struct run *run);
 
 /* One that is staged, or waits for its first start, has times for Guild's list only. */
 bool run_was_started(const struct run *run);
-const char *run_status_name(enum run_status status);
+const char *run_status_name(int status);
 
 /* What a run is at one moment. */
 struct run_moment {
@@ -103,12 +104,15 @@ struct run_moment {
 	int64_t exit_status;
 };
 
-/* All of it of the same start, also while somebody starts the run again. */
-void run_look(const struct run *run, struct run_moment *ret);
+/*
+ * All of it of the same start, also while somebody starts the run again. 0, or -errno as
+ * run_status().
+ */
+int run_look(const struct run *run, struct run_moment *ret);
 
 /* Reads a word of run_status_name(): 0 or -EINVAL. */
 int run_status_parse(struct str word, enum run_status *ret);
-static inline bool run_status_is_live(enum run_status status)
+static inline bool run_status_is_live(int status)
 {
 	return status == RUN_PENDING || status == RUN_RUNNING;
 }
@@ -116,9 +120,11 @@ static inline bool run_status_is_live(enum run_status status)
 /* Is there a marker of a live run? Cheaper than run_status(), and true of all such. */
 bool run_has_marker(const struct run *run);
 
-/* The process that holds a live run (the supervisor, or Guild's); 0 when there is none.
+/*
+ * The process that holds a live run (the supervisor, or Guild's); 0 when there is none;
+ * or -errno, as run_status().
  */
-pid_t run_pid(const struct run *run);
+int run_pid(const struct run *run);
 
 /*
  * May the run be at the instant of Guild's start that has no marker: PENDING is gone and

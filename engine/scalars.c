@@ -343,14 +343,17 @@ static bool is_save_due(struct scalars *scalars, const struct entry *entry)
 {
 	_cleanup_(run_freep) struct run *run = NULL;
 	off_t behind = output_lines_place(&entry->lines) - entry->saved_to;
+	int status;
 
 	if (!entry->series || entry->cannot_save || behind <= 0 ||
 	    scalar_cache_file_is_open(&entry->save))
 		return false;
 	if (behind > SAVE_EVERY && behind > entry->saved_to / 4)
 		return true;
-	return find_run(scalars, entry->id, &run) == 0 &&
-	       !run_status_is_live(run_status(run));
+	if (find_run(scalars, entry->id, &run) < 0)
+		return false;
+	status = run_status(run);
+	return status >= 0 && !run_status_is_live(status);
 }
 
 static int begin_save(struct scalars *scalars, struct entry *entry)

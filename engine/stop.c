@@ -175,18 +175,21 @@ int stop_run(struct stopper *stopper, const struct run *run, int signal,
 	     struct strbuf *ret_why)
 {
 	_cleanup_close_ int pidfd = -1;
-	bool supervised = lock_is_held(run_guild_fd(run));
+	int supervised = lock_is_held(run_guild_fd(run));
 	pid_t pid, still;
-	int r;
+	int r = supervised < 0 ? supervised : run_status(run);
 
-	if (run_status(run) == RUN_PENDING) {
+	if (r < 0)
+		return r;
+	if (r == RUN_PENDING) {
 		strbuf_addf(ret_why,
 			    "the run %s is only being started: stop it when it runs",
 			    run_id(run));
 		return -EBUSY;
 	}
-	if (lock_holder(run_guild_fd(run), &pid) <= 0)
-		return 0;
+	r = lock_holder(run_guild_fd(run), &pid);
+	if (r <= 0)
+		return r;
 	if (pid <= 0) {
 		strbuf_addf(ret_why,
 			    "the run %s is running, but its .guild/LOCK names no process:"
@@ -198,8 +201,9 @@ int stop_run(struct stopper *stopper, const struct run *run, int signal,
 	if (pidfd < 0)
 		return errno == ESRCH ? 0 : -errno;
 	/* Only now can the pid not become another process's any more. */
-	if (lock_holder(run_guild_fd(run), &still) <= 0 || still != pid)
-		return 0;
+	r = lock_holder(run_guild_fd(run), &still);
+	if (r <= 0 || still != pid)
+		return r < 0 ? r : 0;
 	r = lock_check_holder(run_guild_fd(run), pid);
 	if (r == -EPERM)
 		strbuf_addf(ret_why,

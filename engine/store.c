@@ -115,15 +115,17 @@ int store_find(struct store *store, const char *id, struct run **ret)
 	return runs_fd < 0 ? runs_fd : run_open(runs_fd, id, ret);
 }
 
-bool store_has(struct store *store, const struct run *run)
+int store_has(struct store *store, const struct run *run)
 {
 	_cleanup_(run_freep) struct run *named = NULL;
 	struct stat there, ours;
+	int r = store_find(store, run_id(run), &named);
 
-	return store_find(store, run_id(run), &named) == 0 &&
-	       fstat(run_guild_fd(named), &there) == 0 &&
-	       fstat(run_guild_fd(run), &ours) == 0 && there.st_dev == ours.st_dev &&
-	       there.st_ino == ours.st_ino;
+	if (r < 0)
+		return r;
+	if (fstat(run_guild_fd(named), &there) < 0 || fstat(run_guild_fd(run), &ours) < 0)
+		return -errno;
+	return there.st_dev == ours.st_dev && there.st_ino == ours.st_ino ? 0 : -ENOENT;
 }
 
 int store_new_id(char ret_id[STORE_ID_LEN + 1])

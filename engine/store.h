@@ -34,9 +34,11 @@ unsigned int store_n_changes(struct store *store);
 
 int store_find(struct store *store, const char *id, struct run **ret); /* as run_open() */
 
-/* Is @run still what runs/ has by its ID? Who has locked it asks: it may have been moved.
+/*
+ * Is @run still what runs/ has by its ID? Who has locked it asks: it may have been moved.
+ * 0, -ENOENT or -errno.
  */
-bool store_has(struct store *store, const struct run *run);
+int store_has(struct store *store, const struct run *run);
 
 /* Makes an ID that no run has: 32 hex digits, NUL-terminated, as Guild's (1.3). 0 or
  * -errno. */

@@ -105,8 +105,10 @@ void trash_recover(struct trash *trash)
 
 static int check_dead(const struct run *run, struct strbuf *ret_why)
 {
-	enum run_status status = run_status(run);
+	int status = run_status(run);
 
+	if (status < 0)
+		return status;
 	if (run_status_is_live(status)) {
 		strbuf_addf(ret_why, "the run %s is %s: stop it first (echo > stop)",
 			    run_id(run), run_status_name(status));
@@ -124,8 +126,10 @@ static int lock_run_status(const struct trash *trash, const struct run *run, int
 {
 	_cleanup_close_ int locks_fd = -1;
 
-	if (run_status(run) != RUN_STAGED)
-		return 0;
+	int status = run_status(run);
+
+	if (status != RUN_STAGED)
+		return status < 0 ? status : 0;
 	locks_fd = path_open(store_fd(trash->store), "locks");
 	*ret_fd = locks_fd < 0 ? locks_fd
 			       : file_open_beneath(locks_fd, "run-status",

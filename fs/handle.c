@@ -145,11 +145,15 @@ static int open_text(struct handle *handle, int flags)
 	return flags & O_TRUNC ? 0 : read_draft(handle);
 }
 
-static bool is_pending(const struct handle *handle)
+/* Or the -errno of what we lack to see it, as is_live(). */
+static int is_pending(const struct handle *handle)
 {
 	_cleanup_(run_freep) struct run *run = NULL;
+	int r = node_run(handle->node, &run);
 
-	return node_run(handle->node, &run) == 0 && run_status(run) == RUN_PENDING;
+	if (r == 0)
+		r = run_status(run);
+	return file_is_lack(r) ? r : r == RUN_PENDING;
 }
 
 static int open_content(struct handle *handle, int flags)
@@ -166,10 +170,11 @@ static int open_content(struct handle *handle, int flags)
 	if (r == 0 && type->kind == NODE_OUTPUT)
 		r = open_output(handle);
 	if (r == 0 && type->kind == NODE_OUTPUT)
-		handle->awaits_start = is_pending(handle);
+		r = is_pending(handle);
 	else if (r == 0 && type->kind == NODE_PLAIN && reads)
 		r = render(handle);
-	return r;
+	handle->awaits_start = type->kind == NODE_OUTPUT && r > 0;
+	return r < 0 ? r : 0;
 }
 
 /* A control file tells why it can't be written to; others tell what they have. */
@@ -459,12 +464,13 @@ static int read_snapshot(struct handle *handle, off_t offset, size_t size,
 	return r < 0 ? r : read_text(handle, (size_t)offset, size, ret);
 }
 
-static bool is_live(const struct handle *handle)
+static int is_live(const struct handle *handle)
 {
 	struct run_moment moment;
+	int r = node_look(handle->node, &moment);
 
-	if (node_look(handle->node, &moment) < 0)
-		return false;
+	if (r < 0)
+		return file_is_lack(r) ? r : 0;
 	return run_status_is_live(moment.status) || moment.may_be_starting;
 }
 
@@ -474,11 +480,11 @@ static int read_wait(struct handle *handle, size_t size, struct strbuf *ret)
 	int r;
 
 	if (handle->text.len == 0) {
-		if (is_live(handle))
-			return -EAGAIN;
-		r = render(handle);
-		if (r < 0)
-			return r;
+		r = is_live(handle);
+		if (r == 0)
+			r = render(handle);
+		if (r != 0)
+			return r < 0 ? r : -EAGAIN;
 	}
 	r = read_text(handle, handle->cursor, size, ret);
 	handle->cursor += ret->len - before;
@@ -521,35 +527,42 @@ static bool is_replaced(const struct handle *handle)
  * Whether the output that is there is of a start before the one that is to come: who
  * begins to read waits for that. Who has begun with the old one comes to its end.
  */
-static bool is_before_start(struct handle *handle, off_t offset)
+static int is_before_start(struct handle *handle, off_t offset)
 {
-	if (offset > 0)
-		return false;
-	if (is_pending(handle)) {
+	int r = offset > 0 ? 0 : is_pending(handle);
+
+	if (offset > 0 || r < 0)
+		return r;
+	if (r > 0) {
 		handle->awaits_start = true;
-		return true;
+		return 1;
 	}
 	if (handle->awaits_start && is_replaced(handle))
 		close_fd(take_fd(&handle->output_fd));
 	handle->awaits_start = false;
-	return false;
+	return 0;
 }
 
 static int read_output(struct handle *handle, off_t offset, size_t size, bool nonblock,
 		       struct strbuf *ret)
 {
 	size_t before = ret->len;
-	int r;
+	int r = is_before_start(handle, offset);
 
-	if (is_before_start(handle, offset))
+	if (r > 0)
 		return nonblock || handle->view->nofollow ? 0 : -EAGAIN;
-	r = read_file(handle, offset, size, ret);
+	if (r == 0)
+		r = read_file(handle, offset, size, ret);
 	if (r < 0 || ret->len > before || nonblock || handle->view->nofollow)
 		return r;
 	/* What there is of an earlier start grows no more. */
-	if (handle->output_fd >= 0 && is_pending(handle))
-		return 0;
-	if (is_live(handle) && !is_replaced(handle))
+	r = handle->output_fd >= 0 ? is_pending(handle) : 0;
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = is_live(handle);
+	if (r < 0)
+		return r;
+	if (r > 0 && !is_replaced(handle))
 		return -EAGAIN;
 	/* What the run wrote between our read and its end. */
 	return read_file(handle, offset, size, ret);
@@ -582,14 +595,14 @@ bool handle_is_readable(struct handle *handle)
 	case NODE_OUTPUT:
 		if (handle->view->nofollow)
 			return true;
-		if (is_before_start(handle, handle->read_to))
+		if (is_before_start(handle, handle->read_to) > 0)
 			return false;
 		if (open_output(handle) == 0 && handle->output_fd >= 0 &&
 		    fstat(handle->output_fd, &st) == 0 && st.st_size > handle->read_to)
 			return true;
-		return !is_live(handle) || is_replaced(handle);
+		return is_live(handle) <= 0 || is_replaced(handle);
 	case NODE_WAIT:
-		return handle->text.len > 0 || !is_live(handle);
+		return handle->text.len > 0 || is_live(handle) <= 0;
 	case NODE_TEXT:
 	case NODE_PLAIN:
 		break;

@@ -383,9 +383,7 @@ int node_look(const struct node *node, struct run_moment *ret)
 	if (node->run_id && !node->attempt && !node->trashed)
 		return view_look(node->view, node->run_id, ret);
 	r = node_run(node, &run);
-	if (r == 0)
-		run_look(run, ret);
-	return r;
+	return r < 0 ? r : run_look(run, ret);
 }
 
 /* Fills in what the file or directory has that stands behind @node. */
@@ -405,7 +403,7 @@ static int stat_backing(const struct node *node, struct stat *ret)
 		    file_stat(run_guild_fd(run), node->type->backing, &st) < 0)
 			r = fstat(run_guild_fd(run), &st) < 0 ? -errno : 0;
 		else if (node->type->kind == NODE_OUTPUT && S_ISREG(st.st_mode) &&
-			 !pending_exists(run_guild_fd(run)))
+			 pending_exists(run_guild_fd(run)) == 0)
 			ret->st_size = st.st_size; /* of the start that is to come: 0 */
 	}
 	if (r < 0)

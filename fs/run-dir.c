@@ -129,8 +129,9 @@ static int status_read(const struct node *node, struct strbuf *ret_text)
 	_cleanup_(run_freep) struct run *run = NULL;
 	int r = node_run(node, &run);
 
-	return r < 0 ? r
-		     : strbuf_addf(ret_text, "%s\n", run_status_name(run_status(run)));
+	if (r == 0)
+		r = run_status(run);
+	return r < 0 ? r : strbuf_addf(ret_text, "%s\n", run_status_name(r));
 }
 
 static int exit_status_read(const struct node *node, struct strbuf *ret_text)
@@ -238,9 +239,11 @@ static int stop_commit(const struct node *node, struct commit *commit, struct st
 	r = stop_parse(text, true, &signal, ret_answer);
 	if (r == 0)
 		r = node_run(node, &run);
+	if (r == 0)
+		r = run_status(run);
 	if (r < 0)
 		return r;
-	if (run_status(run) == RUN_PENDING && pending_is_ours(run_guild_fd(run)))
+	if (r == RUN_PENDING && pending_is_ours(run_guild_fd(run)))
 		return is_ending(signal) ? leave_queue(node, commit, signal, ret_answer)
 					 : 0;
 	return stop_run(node->view->stopper, run, signal, ret_answer);
@@ -307,13 +310,11 @@ static int env_read(const struct node *node, struct strbuf *ret_text)
 static int pid_read(const struct node *node, struct strbuf *ret_text)
 {
 	_cleanup_(run_freep) struct run *run = NULL;
-	pid_t pid;
 	int r = node_run(node, &run);
 
-	if (r < 0)
-		return r;
-	pid = run_pid(run);
-	return pid > 0 ? strbuf_addf(ret_text, "%d\n", (int)pid) : 0;
+	if (r == 0)
+		r = run_pid(run);
+	return r > 0 ? strbuf_addf(ret_text, "%d\n", r) : r;
 }
 
 /* 2026-01-31T12:00:00.123456Z */
@@ -356,11 +357,10 @@ static int started_read(const struct node *node, struct strbuf *ret_text)
 static int final_stopped(const struct run *run, int64_t *ret_started,
 			 int64_t *ret_stopped)
 {
-	enum run_status status = run_status(run);
-	int r;
+	int r = run_status(run);
 
-	if (run_status_is_live(status) || status == RUN_STAGED)
-		return -ENOENT;
+	if (r < 0 || run_status_is_live(r) || r == RUN_STAGED)
+		return r < 0 ? r : -ENOENT;
 	r = run_attr_int(run, "started", ret_started);
 	if (r == 0)
 		r = run_attr_int(run, "stopped", ret_stopped);

@@ -40,7 +40,7 @@ int view_look(struct view *view, const char *run_id, struct run_moment *ret)
 	if (view->look_result == -ENOENT)
 		view->look_result = trash_find(view->store, run_id, &run);
 	if (view->look_result == 0)
-		run_look(run, ret);
+		view->look_result = run_look(run, ret);
 	if (view->keeps_looks) {
 		free(view->looked_id);
 		view->looked_id = strdup(run_id);

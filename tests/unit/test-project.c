@@ -8,10 +8,10 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "descriptors.h"
 #include "expect.h"
 #include "patience.h"
 #include "scratch.h"
@@ -144,18 +144,13 @@ static bool look_with(int n_free)
 {
 	_cleanup_(operation_unrefp) struct operation *operation = NULL;
 	_cleanup_(strv_freep) char **names = NULL;
-	struct rlimit limit, few;
-	int first = dup(scratch_fd), look, list, define;
+	int look, list, define;
 
-	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
-	few = limit;
-	few.rlim_cur = (rlim_t)(first + n_free);
-	close_fd(first);
-	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	descriptors_leave(n_free);
 	look = project_look(project, "sub/deep.py");
 	list = project_list(project, "", &names);
 	define = project_operation(project, "echo.py", &operation);
-	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	descriptors_leave(-1);
 
 	cr_expect(look == PROJECT_OPERATION || look == -EMFILE, "%d: %d", n_free, look);
 	cr_expect(list == 0 || list == -EMFILE, "%d: %d", n_free, list);

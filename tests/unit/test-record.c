@@ -93,14 +93,32 @@ Test(record, a_commit_that_fails_is_taken_back)
 	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
 
 	add_source();
-	cr_assert_eq(mkdirat(home_fd, GUILD "/STAGED", 0755), 0);
+	run_write(".guild/STAGED", "");
 	prepare(&record);
+	cr_assert_eq(mkdirat(home_fd, GUILD "/" REPLACE_DIR "/STAGED", 0755), 0);
 	cr_expect_eq(record_commit(&record, &why), -EISDIR);
 	cr_expect_str_eq(strbuf_cstr(&why),
 			 "cannot replace STAGED and PENDING: Is a directory");
 	expect_file("a.py", "new\n");
 	record_done(&record);
 	expect_as_before();
+}
+
+Test(record, who_can_not_take_a_run_out_of_the_queue_leaves_it_staged)
+{
+	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
+	_cleanup_close_ int guild_fd = run_open_guild();
+	struct replace replace = { .written = 1u << REPLACE_ATTRS };
+
+	run_write(".guild/STAGED", "");
+	cr_assert_eq(mkdirat(home_fd, GUILD "/PENDING", 0755), 0);
+	cr_assert_eq(replace_begin(guild_fd), 0);
+	cr_assert_eq(file_make_dir(guild_fd, replace_beside_name(REPLACE_ATTRS), 0755),
+		     0);
+	cr_expect_eq(replace_commit(&replace, guild_fd, &why), -EISDIR);
+	replace_undo(&replace, guild_fd);
+	cr_expect(run_has(".guild/STAGED"));
+	expect_file(".guild/attrs/flags", "x: 1\n");
 }
 
 Test(record, what_is_staged_anew_is_cleared_before_others_may_start_it)
@@ -201,8 +219,9 @@ Test(record, a_file_that_is_made_for_the_run_can_be_taken_back)
 	add_config();
 	cr_assert_eq(file_make_dirs(home_fd, "runs/" RUN_ID "/conf", 0755), 0);
 	run_write("conf/f.yml", "x: 1\n");
-	cr_assert_eq(mkdirat(home_fd, GUILD "/STAGED", 0755), 0);
+	run_write(".guild/STAGED", "");
 	prepare(&record);
+	cr_assert_eq(mkdirat(home_fd, GUILD "/" REPLACE_DIR "/STAGED", 0755), 0);
 	cr_expect_eq(record_commit(&record, &why), -EISDIR);
 	expect_file("conf/f.yml", "x: 2\n");
 	record_done(&record);

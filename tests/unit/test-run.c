@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "engine/file.h"
+#include "descriptors.h"
 #include "expect.h"
 #include "scratch.h"
 
@@ -424,6 +425,34 @@ Test(run, an_ended_run_that_can_not_be_shown_is_an_error)
 		scratch_put_guild(ID, "PENDING", "");
 		cr_expect_eq(run_status(run), RUN_PENDING, "%s", names[i]);
 	}
+}
+
+static void expect_status_or_none(int expected)
+{
+	_cleanup_(run_freep) struct run *run = scratch_run(ID);
+	int status = -EMFILE;
+
+	for (int n = 0; status == -EMFILE; n++) {
+		descriptors_leave(n);
+		status = run_status(run);
+		descriptors_leave(-1);
+	}
+	cr_expect_eq(status, expected);
+}
+
+Test(run, without_descriptors_it_has_no_status_and_no_wrong_one)
+{
+	_cleanup_close_ int lock_fd = -1;
+
+	scratch_put_run(ID);
+	scratch_put_attr(ID, "exit_status", "0\n");
+	expect_status_or_none(RUN_COMPLETED);
+	lock_fd = put_lock(SUPERVISOR);
+	expect_status_or_none(RUN_RUNNING);
+	scratch_put_guild(ID, "STAGED", "");
+	expect_status_or_none(RUN_STAGED);
+	scratch_put_guild(ID, "PENDING", "");
+	expect_status_or_none(RUN_PENDING);
 }
 
 Test(run, a_status_has_a_word_that_reads_as_it)

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "descriptors.h"
 #include "expect.h"
 #include "patience.h"
 #include "scratch.h"
@@ -171,6 +172,27 @@ Test(stop, a_held_lock_that_names_another_is_refused)
 		     -EPERM);
 	cr_assert_eq(ftruncate(fd, 0), 0);
 	cr_expect_eq(stop(SIGCONT, "its .guild/LOCK names no process"), -EINVAL);
+}
+
+Test(stop, without_descriptors_it_is_not_said_to_be_done)
+{
+	_cleanup_close_ int fd = -1;
+	int r = -EMFILE;
+
+	skip_under_valgrind();
+	scratch_put_guild(ID, "LOCK", "1");
+	fd = openat(scratch_fd, "home/runs/" ID "/.guild/LOCK", O_RDWR | O_CLOEXEC);
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(flock(fd, LOCK_EX | LOCK_NB), 0);
+	for (int n = 0; r == -EMFILE; n++) {
+		_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
+
+		descriptors_leave(n);
+		r = stop_run(stopper, run, SIGCONT, &why);
+		descriptors_leave(-1);
+		cr_expect_neq(r, 0, "%d", n);
+	}
+	cr_expect_eq(r, -EPERM);
 }
 
 /* Takes the lock of the run as a supervisor does. */
