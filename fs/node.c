@@ -308,6 +308,17 @@ int node_move(struct node_table *table, const struct node *dir, const char *name
 	return r;
 }
 
+void node_remove(struct node_table *table, const struct node *dir, const char *name)
+{
+	_cleanup_(strbuf_done) struct strbuf path = STRBUF_INIT;
+	struct node *node;
+
+	if (strbuf_addf(&path, "%s/%s", dir->path, name) < 0)
+		return;
+	while ((node = take_out(table, strbuf_cstr(&path))))
+		list_append(&table->detached, &node->link);
+}
+
 int node_list(const struct node *dir, node_list_fn fn, void *userdata)
 {
 	for (const struct node_type *type = dir->type->entries; type && type->name;

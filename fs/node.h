@@ -137,6 +137,13 @@ struct node *node_find(const struct node_table *table, const char *path);
 int node_move(struct node_table *table, const struct node *dir, const char *name,
 	      const struct node *new_dir);
 
+/*
+ * The directory @name of @dir has been removed: one that comes to have its name is
+ * another. The kernel finds nothing any more in what it has removed, also when that is
+ * looked up again, which it is not forgotten for as long as somebody is in it.
+ */
+void node_remove(struct node_table *table, const struct node *dir, const char *name);
+
 /* Calls @fn for each entry of @dir. 0, -EINPROGRESS or -errno. */
 int node_list(const struct node *dir, node_list_fn fn, void *userdata);
 

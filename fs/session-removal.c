@@ -27,11 +27,14 @@ void runfs_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 void runfs_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
+	struct node *dir = node_of(req, parent);
 	int r = -EACCES;
 
 	if (may_write(req))
-		r = removal_rmdir(&session_of(req)->removal, fuse_req_ctx(req)->pid,
-				  node_of(req, parent), name, &why);
+		r = removal_rmdir(&session_of(req)->removal, fuse_req_ctx(req)->pid, dir,
+				  name, &why);
+	if (r == 0)
+		node_remove(session_of(req)->nodes, dir, name);
 	reply_removal(req, r, &why);
 }
 

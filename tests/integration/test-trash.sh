@@ -113,6 +113,24 @@ mkdir -p "$home/locks"
 )
 rmdir "$runs/$c"
 
+# What somebody still has something open of, or is in, and is restored behind our back.
+mnt=$dir/second start_mount
+exec 4<"$runs/$a/status"
+(cd "$runs/$a/attrs" && exec sleep infinity) &
+inside=$!
+is_inside()
+{
+	[ "$(readlink "/proc/$inside/cwd")" = "$runs/$a/attrs" ]
+}
+wait_for is_inside
+rmdir "$runs/$a"
+mv "$dir/second/trash/$a" "$dir/second/runs/"
+expect_eq "$(cat "$runs/$a/exit_status" "$runs/$a/attrs/exit_status")" $'0\n0'
+expect_eq "$(cat <&4)" completed
+kill "$inside"
+exec 4<&-
+stop_mount "$dir/second"
+
 ### An ID that exists in both
 
 cp -r "$trash/$c" "$home/runs/$c"

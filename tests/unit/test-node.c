@@ -503,6 +503,28 @@ Test(node, what_is_moved_is_what_has_the_name)
 	cr_expect_null(node_find(nodes, "runs/r1"));
 }
 
+Test(node, what_comes_where_a_directory_was_removed_is_another)
+{
+	struct node *runs = look(node_root(nodes), "runs"), *old, *old_status, *dir,
+		    *other;
+
+	put_run("r1");
+	put_run("r1-2");
+	other = look(runs, "r1-2");
+	old = look(runs, "r1");
+	old_status = look(old, "status");
+	node_remove(nodes, runs, "r1");
+	cr_expect_null(node_find(nodes, "runs/r1"));
+	cr_expect_null(node_find(nodes, "runs/r1/status"));
+	dir = look(runs, "r1");
+	cr_expect_neq(dir, old);
+	cr_expect_neq(look(dir, "status"), old_status);
+	cr_expect_eq(look(runs, "r1-2"), other);
+	node_forget(nodes, old_status, 1);
+	node_forget(nodes, old, 1);
+	cr_expect_eq(node_find(nodes, "runs/r1"), dir);
+}
+
 Test(node, of_a_deleted_run_everything_can_be_read_and_nothing_written)
 {
 	_cleanup_free_ char *result = NULL;
