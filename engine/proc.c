@@ -17,10 +17,10 @@
 #include "engine/file.h"
 #include "engine/path.h"
 
-#define STAT_MAX_LEN 4096 /* of /proc/PID/stat: 52 numbers and a name of 64 bytes */
-#define ENVIRON_MAX_LEN                                                                  \
-	(8u << 20) /* of /proc/PID/environ; the kernel's limit is 6 MiB                  \
-		    */
+/* Of files in /proc/PID. */
+#define STAT_MAX_LEN	4096	   /* 52 numbers and a name of 64 bytes */
+#define STATUS_MAX_LEN	(1u << 20) /* with lists of groups and processors */
+#define ENVIRON_MAX_LEN (8u << 20) /* the kernel's limit is 6 MiB */
 
 /* By the clock that stamps files now. */
 int64_t proc_boot_us(void)
@@ -84,6 +84,24 @@ int proc_read(pid_t pid, struct proc *ret)
 bool proc_is_alive(const struct proc *proc)
 {
 	return proc->state != 'Z' && proc->state != 'X';
+}
+
+bool proc_catches(pid_t pid, int signal)
+{
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+	struct str rest, line;
+	char path[32];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	if (file_read(AT_FDCWD, path, STATUS_MAX_LEN, &text) < 0)
+		return false;
+	rest = strbuf_str(&text);
+	while (str_split(&rest, '\n', &line))
+		if (str_starts(line, "SigCgt:"))
+			return strtoull(line.data + strlen("SigCgt:"), NULL, 16) >>
+				       (signal - 1) &
+			       1;
+	return false;
 }
 
 int proc_each(void (*fn)(void *userdata, const struct proc *proc), void *userdata)

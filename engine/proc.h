@@ -34,5 +34,8 @@ int proc_has_open(pid_t pid, const struct stat *file);
 /* When the machine was started: what is older was written by none that is alive. */
 int64_t proc_boot_us(void);
 
+/* Whether @pid has a handler of its own for @signal; not when that can't be read. */
+bool proc_catches(pid_t pid, int signal);
+
 /* Calls @fn for each process there is. 0 or -errno. */
 int proc_each(void (*fn)(void *userdata, const struct proc *proc), void *userdata);

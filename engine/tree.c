@@ -99,6 +99,22 @@ static bool contains(const struct procs *procs, pid_t pid)
 	return false;
 }
 
+/*
+ * Whether somebody who has been told of @signal has made @proc to handle it, as a program
+ * that saves its state when it is asked to end: that needs its time. Who has no handler
+ * had made @proc before.
+ */
+static bool is_for_handler(const struct procs *all, const struct proc *proc, int signal,
+			   const struct procs *told)
+{
+	for (size_t i = 0; proc && i < all->n_procs; i++) {
+		if (contains(told, proc->parent))
+			return proc_catches(proc->parent, signal);
+		proc = find(all, proc->parent);
+	}
+	return false;
+}
+
 /* Signals those that are not among @told, and adds them. Returns how many, or -errno. */
 static int signal_new(int signal, struct procs *told)
 {
@@ -114,9 +130,11 @@ static int signal_new(int signal, struct procs *told)
 		qsort(all.procs, all.n_procs, sizeof(*all.procs), compare);
 	for (size_t i = 0; i < all.n_procs; i++) {
 		const struct proc *proc = &all.procs[i];
+		const struct procs before = { told->procs, n_before };
 
 		if (proc_is_alive(proc) && is_below(&all, proc, self) &&
-		    !contains(told, proc->pid) && send(proc, signal))
+		    !contains(&before, proc->pid) &&
+		    !is_for_handler(&all, proc, signal, &before) && send(proc, signal))
 			procs_add(told, proc);
 	}
 	return (int)(told->n_procs - n_before);

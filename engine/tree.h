@@ -14,9 +14,9 @@
 int tree_adopt(void); /* before the first process is made; 0 or -errno */
 
 /*
- * Sends @signal to each process below this one, once. Returns how many there were that
- * are alive and that it may signal (one that has become another user's it may not), or
- * -errno when it could not look.
+ * Sends @signal to each process below this one, once, but for what their handlers of the
+ * signal make. Returns how many there were that are alive and that it may signal (one
+ * that has become another user's it may not), or -errno when it could not look.
  */
 int tree_signal(int signal);
 

@@ -108,6 +108,45 @@ Test(tree, each_of_a_chain_is_told)
 	cr_expect_eq(reap_all(SIGTERM), 5);
 }
 
+static int handled_fd;
+
+static void save(int signal_number)
+{
+	if (fork() == 0) {
+		/* As a program that is only begun, with nothing to handle it. */
+		(void)signal(SIGTERM, SIG_DFL);
+		(void)poll(NULL, 0, 300);
+		(void)!write(handled_fd, &signal_number, sizeof(signal_number));
+	} else {
+		(void)wait(NULL);
+	}
+	_exit(0);
+}
+
+Test(tree, what_a_handler_has_made_is_left_to_it)
+{
+	int told_fds[2], handled_fds[2];
+
+	cr_assert_eq(tree_adopt(), 0);
+	cr_assert_eq(pipe(told_fds), 0);
+	cr_assert_eq(pipe(handled_fds), 0);
+	handled_fd = handled_fds[1];
+	if (fork() == 0) {
+		(void)signal(SIGTERM, save);
+		rest(told_fds[1]);
+	}
+	(void)await_one(told_fds[0]);
+	/* To be told after it, so that its handler has begun when we look again. */
+	for (int i = 0; i < 200; i++) {
+		if (fork() == 0)
+			rest(told_fds[1]);
+		(void)await_one(told_fds[0]);
+	}
+	cr_expect_eq(tree_signal(SIGTERM), 201);
+	cr_expect_eq(await_one(handled_fds[0]), SIGTERM);
+	cr_expect_eq(reap_all(SIGTERM), 200);
+}
+
 Test(tree, others_are_left_alone)
 {
 	pid_t bystander = fork();
