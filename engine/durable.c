@@ -51,9 +51,33 @@ int durable_create(struct durable *durable, int dir_fd, const char *name, struct
 	return durable_add(durable, take_fd(&fd));
 }
 
+int durable_write_out(int fd)
+{
+	if (sync_file_range(fd, 0, 0,
+			    SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+				    SYNC_FILE_RANGE_WAIT_AFTER) == 0)
+		return 0;
+	/* Where there is no such call, fsync does it all. An error is reported only once.
+	 */
+	return errno == EINVAL || errno == ESPIPE || errno == ENOSYS ? 0 : -errno;
+}
+
+int durable_write_out_all(const struct durable *durable)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < durable->n_fds; i++) {
+		int r = durable_write_out(durable->fds[i]);
+
+		if (ret == 0)
+			ret = r;
+	}
+	return ret;
+}
+
 int durable_sync(struct durable *durable)
 {
-	int r = 0;
+	int r = durable_write_out_all(durable);
 
 	for (size_t i = 0; i < durable->n_fds; i++)
 		if (fsync(durable->fds[i]) < 0 && r == 0)

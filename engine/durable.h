@@ -31,6 +31,15 @@ int durable_create(struct durable *durable, int dir_fd, const char *name,
 /* Waits until all that was added is on the disk. 0 or the first -errno. */
 int durable_sync(struct durable *durable);
 
+/*
+ * Waits until the content of @fd is written out, before fsync(2), which is still needed.
+ * With many files, first for all of them: then one commit of the file system's journal
+ * does for all, while that of a file whose content is still under way would do for few.
+ * 0 or the first -errno.
+ */
+int durable_write_out(int fd);
+int durable_write_out_all(const struct durable *durable);
+
 /* fsync of a directory, given by a descriptor or as @path under one. 0 or -errno. */
 int durable_sync_dir(int dir_fd, const char *path);
 

@@ -211,9 +211,7 @@ static int copy_source(struct record *record, struct strbuf *ret_why)
 	r = sourcecode_copy(record->job, &record->source, fd, ret_why);
 	if (r < 0)
 		return r;
-	r = sourcecode_sync(&record->source, fd);
-	if (r == 0)
-		r = add_source_attrs(record);
+	r = add_source_attrs(record);
 	return r < 0 ? why(ret_why, r, "cannot record the source code") : 0;
 }
 
@@ -379,6 +377,21 @@ static int write_failure(struct record *record, struct strbuf *ret_why)
 	return r < 0 ? why(ret_why, r, "cannot write .guild/output") : 0;
 }
 
+/* Waits until all is on the disk, the source code too: see durable_write_out(). */
+static int sync_files(struct record *record, struct durable *durable)
+{
+	_cleanup_close_ int fd = -1;
+	int r = durable_write_out_all(durable);
+
+	if (r == 0 && record->source.n_files > 0) {
+		fd = open_source_dir(record);
+		r = fd < 0 ? fd : sourcecode_sync(&record->source, fd);
+	}
+	if (r < 0)
+		return r;
+	return durable_sync(durable);
+}
+
 static int build_attrs(struct record *record, struct durable *durable,
 		       struct strbuf *ret_why)
 {
@@ -403,10 +416,22 @@ static int build_attrs(struct record *record, struct durable *durable,
 	r = attrs_build(record->job, old_fd, new_fd, durable, ret_why);
 	if (r < 0)
 		return r;
-	r = durable_sync(durable);
+	r = sync_files(record, durable);
 	if (r == 0 && fsync(new_fd) < 0)
 		r = -errno;
-	return r < 0 ? why(ret_why, r, "cannot write .guild/attrs") : 0;
+	return r < 0 ? why(ret_why, r, "cannot bring the start to the disk") : 0;
+}
+
+static int take_lock(struct record *record, struct strbuf *ret_why)
+{
+	if (record->job->kind != JOB_START)
+		return 0;
+	record->lock_fd = lock_take(record->guild_fd);
+	if (record->lock_fd == -EBUSY)
+		strbuf_adds(ret_why, "the run is running");
+	else if (record->lock_fd < 0)
+		(void)why(ret_why, record->lock_fd, "cannot write .guild/LOCK");
+	return record->lock_fd < 0 ? record->lock_fd : 0;
 }
 
 int record_prepare(struct record *record, struct strbuf *ret_why)
@@ -434,17 +459,15 @@ int record_prepare(struct record *record, struct strbuf *ret_why)
 		      : open_outputs(record, ret_why);
 	if (r == 0 && record->job->kind == JOB_FAIL)
 		r = write_failure(record, ret_why);
+	/* Nobody sees the one of a new run yet: it is brought to the disk with the rest.
+	 */
+	if (r == 0 && record->job->is_new)
+		r = take_lock(record, ret_why);
 	if (r == 0)
 		r = build_attrs(record, &durable, ret_why);
-	if (r < 0 || record->job->kind != JOB_START)
-		return r;
-
-	record->lock_fd = lock_take(record->guild_fd);
-	if (record->lock_fd == -EBUSY)
-		strbuf_adds(ret_why, "the run is running");
-	else if (record->lock_fd < 0)
-		(void)why(ret_why, record->lock_fd, "cannot write .guild/LOCK");
-	return record->lock_fd < 0 ? record->lock_fd : 0;
+	if (r == 0 && !record->job->is_new)
+		r = take_lock(record, ret_why);
+	return r;
 }
 
 /* Makes the whole new run appear at once. */

@@ -347,6 +347,13 @@ int sourcecode_copy(const struct job *job, struct sourcecode *source, int dest_f
 	return r;
 }
 
+static int write_out_path(int dir_fd, const char *path)
+{
+	_cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd < 0 ? -errno : durable_write_out(fd);
+}
+
 static int sync_path(int dir_fd, const char *path)
 {
 	_cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -375,6 +382,12 @@ static int sync_dir_of(int dest_fd, const char *path)
 
 int sourcecode_sync(const struct sourcecode *source, int dest_fd)
 {
+	for (size_t i = 0; i < source->n_files; i++) {
+		int r = write_out_path(dest_fd, source->files[i].path);
+
+		if (r < 0)
+			return r;
+	}
 	for (size_t i = 0; i < source->n_files; i++) {
 		const char *path = source->files[i].path;
 		const char *next =
