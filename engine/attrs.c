@@ -189,12 +189,9 @@ static int replace_in(int attrs_fd, const char *name, struct str text, bool dura
 
 int attrs_replace(int guild_fd, const char *name, struct str text, bool durable)
 {
-	_cleanup_close_ int attrs_fd = -1;
-	int r = file_make_dir(guild_fd, "attrs", 0755);
+	_cleanup_close_ int attrs_fd = file_open_made_dir(guild_fd, "attrs");
+	int r;
 
-	if (r < 0)
-		return r;
-	attrs_fd = file_open_dir(guild_fd, "attrs");
 	if (attrs_fd < 0)
 		return attrs_fd;
 	r = replace_in(attrs_fd, name, text, durable);

@@ -72,13 +72,9 @@ static int make_beside(int dir_fd, const char *id, struct str text, bool durable
 int claim_make(int home_fd, const char *dir, const char *id, struct str text,
 	       bool durable)
 {
-	_cleanup_close_ int dir_fd = -1;
-	int fd, r;
+	_cleanup_close_ int dir_fd = file_open_made_dir(home_fd, dir);
+	int fd;
 
-	r = file_make_dirs(home_fd, dir, 0755);
-	if (r < 0)
-		return r;
-	dir_fd = file_open_dir(home_fd, dir);
 	if (dir_fd < 0)
 		return dir_fd;
 	fd = make_nameless(dir_fd, id, text, durable);

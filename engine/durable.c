@@ -167,18 +167,12 @@ int durable_recover(int new_dir_fd, const char *new_name, int dir_fd, const char
 static int open_step(int dir_fd, const char *name, size_t len, bool make)
 {
 	char step[NAME_MAX + 1];
-	int r;
 
 	if (len > NAME_MAX)
 		return -ENAMETOOLONG;
 	memcpy(step, name, len);
 	step[len] = '\0';
-	if (make) {
-		r = file_make_dir(dir_fd, step, 0755);
-		if (r < 0)
-			return r;
-	}
-	return file_open_dir(dir_fd, step);
+	return make ? file_open_made_dir(dir_fd, step) : file_open_dir(dir_fd, step);
 }
 
 int durable_open_parent(int dir_fd, const char *path, bool make, const char **ret_name)

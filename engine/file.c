@@ -46,14 +46,19 @@ int file_open_dir(int dir_fd, const char *path)
 	return open_resolved(dir_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 }
 
-int file_read_fd(int fd, size_t max_len, struct strbuf *ret)
+/*
+ * Reads to the end. A short read that comes to @size, what stat says of a regular file,
+ * is the last; it is 0 where that says nothing, as in /proc.
+ */
+static int read_to_end(int fd, off_t size, size_t max_len, struct strbuf *ret)
 {
 	size_t start = ret->len;
+	bool at_end = false;
 	off_t offset = 0;
 	ssize_t n;
 	char *end;
 
-	do {
+	while (!at_end) {
 		end = strbuf_reserve(ret, READ_STEP);
 		if (!end)
 			return -ENOMEM;
@@ -68,8 +73,14 @@ int file_read_fd(int fd, size_t max_len, struct strbuf *ret)
 			strbuf_truncate(ret, start);
 			return -EFBIG;
 		}
-	} while (n != 0);
+		at_end = n == 0 || (n < READ_STEP && offset == size);
+	}
 	return 0;
+}
+
+int file_read_fd(int fd, size_t max_len, struct strbuf *ret)
+{
+	return read_to_end(fd, 0, max_len, ret);
 }
 
 int file_open_beneath(int dir_fd, const char *path, int flags)
@@ -105,7 +116,7 @@ int file_read(int dir_fd, const char *name, size_t max_len, struct strbuf *ret)
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
-	return file_read_fd(fd, max_len, ret);
+	return read_to_end(fd, st.st_size, max_len, ret);
 }
 
 int file_write_fd(int fd, struct str text)
@@ -224,6 +235,17 @@ int file_make_dirs(int dir_fd, const char *path, mode_t mode)
 		*slash = '/';
 	}
 	return file_make_dir(dir_fd, copy, mode);
+}
+
+int file_open_made_dir(int dir_fd, const char *path)
+{
+	int fd = file_open_dir(dir_fd, path);
+	int r;
+
+	if (fd != -ENOENT)
+		return fd;
+	r = file_make_dirs(dir_fd, path, 0755);
+	return r < 0 ? r : file_open_dir(dir_fd, path);
 }
 
 int file_remove(int dir_fd, const char *name)

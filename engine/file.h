@@ -74,6 +74,10 @@ int file_make_dir(int dir_fd, const char *path, mode_t mode);
 /* mkdir -p, for a relative or an absolute @path. 0 or -errno. */
 int file_make_dirs(int dir_fd, const char *path, mode_t mode);
 
+/* Opens the directory @path, which is made if it is not there, and those above it. A
+ * descriptor or -errno. */
+int file_open_made_dir(int dir_fd, const char *path);
+
 /* unlink that takes a missing file for an answer. 0 or -errno. */
 int file_remove(int dir_fd, const char *name);
 

@@ -103,18 +103,26 @@ bool jobs_admit(const struct jobs *jobs, size_t n_live)
 	return jobs->kind == JOBS_MAX || jobs->number == 0 || n_live < jobs->number;
 }
 
+static int open_lock(int home_fd)
+{
+	int fd = openat(home_fd, "locks/run-status",
+			O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
+
+	return fd < 0 ? -errno : fd;
+}
+
 int jobs_lock(int home_fd)
 {
 	static const struct timespec pause = { .tv_nsec = LOCK_RETRY_NS };
-	_cleanup_close_ int fd = -1;
-	int r = file_make_dir(home_fd, "locks", 0755);
+	_cleanup_close_ int fd = open_lock(home_fd);
 
-	if (r < 0)
-		return r;
-	fd = openat(home_fd, "locks/run-status",
-		    O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
+	if (fd == -ENOENT) {
+		int r = file_make_dir(home_fd, "locks", 0755);
+
+		fd = r < 0 ? r : open_lock(home_fd);
+	}
 	if (fd < 0)
-		return -errno;
+		return fd;
 	for (int i = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
 		if (errno != EWOULDBLOCK || i == LOCK_TRIES)
 			return errno == EWOULDBLOCK ? -EBUSY : -errno;
@@ -146,13 +154,6 @@ static bool has_slot(int home_fd, const char *id)
 	return dir_fd >= 0 && claim_is_held(dir_fd, id) == 1;
 }
 
-/* With the lock, what nobody holds is what a supervisor has left that was killed. */
-static void clear_dead(void *userdata, int dir_fd, const char *id)
-{
-	if (claim_is_held(dir_fd, id) == 0)
-		(void)unlinkat(dir_fd, id, 0);
-}
-
 bool jobs_is_other(int home_fd, const char *id)
 {
 	_cleanup_(strbuf_done) struct strbuf path = STRBUF_INIT;
@@ -165,12 +166,23 @@ bool jobs_is_other(int home_fd, const char *id)
 	return guild_fd >= 0 && lock_holder(guild_fd, &pid) > 0;
 }
 
+/* With the lock, what nobody holds is what a supervisor has left that was killed. */
+static void count_or_clear(void *userdata, int dir_fd, const char *id)
+{
+	size_t *n = userdata;
+	int r = claim_is_held(dir_fd, id);
+
+	if (r == 1)
+		++*n;
+	else if (r == 0)
+		(void)unlinkat(dir_fd, id, 0);
+}
+
 static size_t count_live(int home_fd, const struct job *job)
 {
-	size_t n;
+	size_t n = 0;
 
-	(void)claim_each(home_fd, JOBS_SLOTS_DIR, clear_dead, NULL);
-	n = jobs_count(home_fd);
+	(void)claim_each(home_fd, JOBS_SLOTS_DIR, count_or_clear, &n);
 	for (size_t i = 0; i < strv_length(job->others); i++) {
 		if (strcmp(job->others[i], job->id) != 0 &&
 		    jobs_is_other(home_fd, job->others[i]))

@@ -41,10 +41,7 @@ int live_begin(int home_fd, const char *id, const char *cgroup, struct live *ret
 	r = strbuf_addf(&text, "%d\n%s\n", (int)getpid(), cgroup);
 	if (r < 0 || !copy)
 		return -ENOMEM;
-	r = file_make_dirs(home_fd, LIVE_DIR, 0755);
-	if (r < 0)
-		return r;
-	dir_fd = file_open_dir(home_fd, LIVE_DIR);
+	dir_fd = file_open_made_dir(home_fd, LIVE_DIR);
 	if (dir_fd < 0)
 		return dir_fd;
 	/* That of a start before, whose supervisor is about to go. */

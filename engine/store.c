@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 
 #include "engine/file.h"
@@ -65,6 +66,22 @@ int store_fd(const struct store *store)
 	return store->fd;
 }
 
+/*
+ * Is runs/ itself what is held open? One look does, for what is no link and no mount, and
+ * asks no other file system.
+ */
+static bool is_in_place(const struct store *store)
+{
+	struct statx now;
+
+	return store->runs_fd >= 0 &&
+	       statx(store->fd, "runs",
+		     AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
+		     STATX_INO, &now) == 0 &&
+	       store->runs_place.st_ino == now.stx_ino &&
+	       store->runs_place.st_dev == makedev(now.stx_dev_major, now.stx_dev_minor);
+}
+
 /* Somebody may have moved runs/ away and made another, or what a link leads to. */
 static bool is_current(const struct store *store, const struct stat *now)
 {
@@ -84,9 +101,12 @@ static int find_runs(const struct store *store)
 
 int store_runs_fd(struct store *store)
 {
-	_cleanup_close_ int path_fd = find_runs(store);
+	_cleanup_close_ int path_fd = -1;
 	struct stat now;
 
+	if (is_in_place(store))
+		return store->runs_fd;
+	path_fd = find_runs(store);
 	if (path_fd >= 0 && fstat(path_fd, &now) == 0 && is_current(store, &now))
 		return store->runs_fd;
 	if (store->runs_fd >= 0)
@@ -247,12 +267,10 @@ int store_set_op_needed(const struct store *store, const char *project,
 	int r = needed_place(project, op_name, dir, &name);
 
 	if (r == 0)
-		r = file_make_dirs(store->fd, dir, 0755);
-	if (r == 0)
 		r = run_needed_format(statuses, &text);
 	if (r < 0)
 		return r;
-	dir_fd = file_open_dir(store->fd, dir);
+	dir_fd = file_open_made_dir(store->fd, dir);
 	if (dir_fd < 0)
 		return dir_fd;
 	return file_write(dir_fd, strbuf_cstr(&name), strbuf_str(&text), 0644, false);

@@ -103,6 +103,16 @@ Test(file, a_read_longer_than_one_step_is_whole)
 	cr_expect(str_eq(strbuf_str(&text), strbuf_str(&back)));
 }
 
+Test(file, what_has_no_size_is_read_to_its_end)
+{
+	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT, name = STRBUF_INIT;
+
+	strbuf_addf(&name, "/proc/%d/smaps", (int)getpid());
+	cr_assert_eq(file_read(AT_FDCWD, strbuf_cstr(&name), 1 << 20, &text), 0);
+	cr_expect_not_null(strstr(strbuf_cstr(&text), "[stack]"));
+	cr_expect_eq(text.data[text.len - 1], '\n');
+}
+
 Test(file, a_read_keeps_nul_bytes)
 {
 	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
@@ -261,6 +271,18 @@ Test(file, directories_are_made_down_to_the_last)
 	strbuf_addf(&absolute, "%s/d/e", path);
 	cr_expect_eq(file_make_dirs(AT_FDCWD, strbuf_cstr(&absolute), 0755), 0);
 	cr_expect(exists("d/e"));
+}
+
+Test(file, a_directory_that_is_opened_may_have_to_be_made)
+{
+	for (int i = 0; i < 2; i++) {
+		_cleanup_close_ int fd = file_open_made_dir(dir, "a/b");
+
+		cr_expect_geq(fd, 0);
+		cr_expect(exists("a/b"));
+	}
+	put("note", "");
+	cr_expect_eq(file_open_made_dir(dir, "note/a"), -ENOTDIR);
 }
 
 Test(file, directories_are_not_made_below_a_file)
