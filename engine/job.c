@@ -80,11 +80,25 @@ const char *job_getenv(const struct job *job, const char *name)
 	return NULL;
 }
 
+/* How many bytes at the start of @text are the same in both forms. */
+static size_t ascii_len(const char *text, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && (unsigned char)text[n] < 0x80)
+		n++;
+	return n;
+}
+
 static json_t *bytes_to_json(struct str bytes)
 {
 	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
+	size_t n = ascii_len(bytes.data, bytes.len);
 
-	for (size_t i = 0; i < bytes.len; i++) {
+	if (n == bytes.len)
+		return json_stringn_nocheck(bytes.data, bytes.len);
+	strbuf_add(&text, bytes.data, n);
+	for (size_t i = n; i < bytes.len; i++) {
 		unsigned char c = (unsigned char)bytes.data[i];
 
 		if (c >= 0x80)
@@ -100,9 +114,13 @@ static json_t *bytes_to_json(struct str bytes)
 static int bytes_from_json(const json_t *value, struct strbuf *ret)
 {
 	const char *text = json_string_value(value);
+	size_t n;
 
 	if (!text)
 		return -EBADMSG;
+	n = ascii_len(text, json_string_length(value));
+	strbuf_add(ret, text, n);
+	text += n;
 	while (*text) {
 		unsigned char c = (unsigned char)*text++;
 

@@ -433,6 +433,31 @@ static bool has_many_directives(struct str text)
 	return n > MAX_DIRECTIVES;
 }
 
+static bool is_alnum(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+static bool is_in_word(char c)
+{
+	return is_alnum(c) || c == '_' || c == '.' || c == '-' || c == '+';
+}
+
+/*
+ * Most attributes of a run are a number or a name on a line. Where nothing can mean
+ * something else to YAML, no parser is made, which costs more than reading the file.
+ */
+static bool is_plain_word(struct str text, struct str *ret)
+{
+	if (text.len > 0 && text.data[text.len - 1] == '\n')
+		text.len--;
+	for (size_t i = 0; i < text.len; i++)
+		if (i == 0 ? !is_alnum(text.data[i]) : !is_in_word(text.data[i]))
+			return false;
+	*ret = text;
+	return text.len > 0;
+}
+
 int yaml_parse(struct str text, struct value *ret, struct strbuf *ret_why)
 {
 	_cleanup_(reader_done) struct reader reader = {
@@ -440,10 +465,16 @@ int yaml_parse(struct str text, struct value *ret, struct strbuf *ret_why)
 		.why = ret_why,
 	};
 	_cleanup_(value_done) struct value value = VALUE_INIT;
+	struct str word;
 	int r;
 
 	if (text.len > YAML_MAX_LEN)
 		return refuse(&reader, 0, -E2BIG, "the document is too long");
+	if (is_plain_word(text, &word) &&
+	    yaml_construct(word, yaml_resolve(word), ret) == 0) {
+		ret->line = 1;
+		return 0;
+	}
 	if (has_many_directives(text))
 		return refuse(&reader, 0, -E2BIG, "too many lines begin with '%'");
 	if (!yaml_parser_initialize(&reader.parser))

@@ -491,6 +491,70 @@ static int format_quoted(const struct value *value, struct strbuf *ret)
 	return yaml_format_line(value, YAML_QUOTE_ALL, ret);
 }
 
+/* It is read without a parser. */
+Test(yaml, a_word_alone_is_what_it_is_in_a_list)
+{
+	static const char *const words[] = {
+		"0",
+		"12",
+		"1_000",
+		"007",
+		"0x1f",
+		"0b101",
+		"0o17",
+		"1.5",
+		"1.",
+		"1e5",
+		"1.5e+3",
+		"190:20:30",
+		"12.5.6",
+		"a.b-c+d",
+		"1-2",
+		"yes",
+		"y",
+		"null",
+		"Null",
+		"True",
+		"a_b",
+		"0x",
+		"1__",
+		"2026-01-31",
+		"2026-13-99",
+		"2026-1-1T1",
+		"12a",
+		"e5",
+		"1e",
+		"a--",
+		"a...",
+		"off",
+		"inf",
+		"NaN",
+		"0.0.0",
+		"9999999999999999999999",
+		"1795887337673227",
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		_cleanup_(strbuf_done) struct strbuf list = STRBUF_INIT;
+		_cleanup_(strbuf_done) struct strbuf line = STRBUF_INIT;
+		_cleanup_free_ char *in_list = NULL;
+		_cleanup_free_ char *alone = NULL;
+
+		strbuf_addf(&list, "[%s]", words[i]);
+		strbuf_addf(&line, "%s\n", words[i]);
+		in_list = read_document(strbuf_str(&list));
+		alone = read_document(strbuf_str(&line));
+		if (str_starts(str_from(in_list), "error: ")) {
+			cr_expect_str_eq(alone, in_list);
+			continue;
+		}
+		in_list[strlen(in_list) - 1] = '\0';
+		cr_expect_str_eq(alone, in_list + 1, "%s: %s, in a list %s", words[i],
+				 alone, in_list + 1);
+		expect_read(words[i], alone);
+	}
+}
+
 Test(yaml, what_is_written_is_read_back)
 {
 	struct random random = { 20260131 };
