@@ -499,6 +499,9 @@ int main(void)
 		record_done(&supervisor.record);
 		live_end(&supervisor.live);
 		leave_slot(&supervisor);
+		/* Who is told may try again at once: the lock of a job that was not begun
+		 * must have gone by then, too. */
+		(void)close(JOB_GUILD_FD);
 	}
 	answer(r, &why);
 	if (r < 0)
