@@ -166,6 +166,29 @@ static int add_flags(const struct builder *builder, encode_fn encode, char ***ar
 	return r;
 }
 
+static bool mentions_python(const struct value *value)
+{
+	struct str text = value_str(value);
+
+	return text.len > 0 && memmem(text.data, text.len, "python_exe}", 11);
+}
+
+bool command_uses_python(const struct operation *operation)
+{
+	const struct value *op_cmd = value_get(&operation->attr, "op-cmd");
+	const struct value *args = value_get(op_cmd, "cmd-args");
+	const struct value *env = value_get(op_cmd, "cmd-env");
+
+	for (size_t i = 0; args && args->type == VALUE_LIST && i < args->list.n_items;
+	     i++)
+		if (mentions_python(&args->list.items[i]))
+			return true;
+	for (size_t i = 0; env && env->type == VALUE_MAP && i < env->map.n_pairs; i++)
+		if (mentions_python(&env->map.pairs[i].value))
+			return true;
+	return false;
+}
+
 /* Appends what ${@name} stands for. 0, -ENOENT when it is nothing. */
 static int add_reference(const struct builder *builder, struct str name, encode_fn encode,
 			 struct strbuf *ret)

@@ -34,6 +34,9 @@ struct command {
 
 void command_done(struct command *command);
 
+/* Does the command of @operation have ${python_exe} in it, or in its environment? */
+bool command_uses_python(const struct operation *operation);
+
 /* 0; -EINVAL (a reference to no flag), -ENOENT (no Python), with a sentence; -ENOMEM. */
 int command_build(const struct operation *operation, const struct flags *flags,
 		  const struct command_context *context, struct command *ret,

@@ -42,9 +42,12 @@ static int build_command(const struct decider *decider, const char *id,
 		.force_flags = decision->request.force_flags,
 	};
 	const struct value *attr = &decision->operation->attr;
-	int r = python_find(decider->python,
-			    value_str(value_get(attr, "python-requires")), &python, &why);
+	int r = 0;
 
+	if (command_uses_python(decision->operation))
+		r = python_find(decider->python,
+				value_str(value_get(attr, "python-requires")), &python,
+				&why);
 	if (r == 0)
 		context.python_exe = strbuf_cstr(&python);
 	else if (decision->operation->is_python) {

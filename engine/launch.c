@@ -2,6 +2,8 @@
 #include "engine/launch.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -25,6 +27,7 @@ struct launcher {
 	struct spawner *spawner;
 	struct list launches;
 	int64_t last_order_us;
+	char ready_id[NAME_MAX + 1]; /* the run that the last check would have started */
 };
 
 /* A start under way. */
@@ -124,6 +127,11 @@ static bool is_skipped(const struct launcher *launcher, const struct run *run,
 	return r == 0 ? decision.skip : is_unfinished(text);
 }
 
+static void set_ready(struct launcher *launcher, const char *id)
+{
+	(void)snprintf(launcher->ready_id, sizeof(launcher->ready_id), "%s", id);
+}
+
 int launch_check_restart(struct launcher *launcher, const char *id, struct str text,
 			 struct strbuf *ret_why)
 {
@@ -135,6 +143,7 @@ int launch_check_restart(struct launcher *launcher, const char *id, struct str t
 	if (r == 0)
 		r = decide_restart(&launcher->decider, run, text, false, &decision,
 				   ret_why);
+	set_ready(launcher, r == 0 && !decision.skip ? id : "");
 	if (r < 0)
 		return r;
 	r = writable_run(run, NULL, true, &why);
@@ -372,25 +381,39 @@ static int restart_locked(struct launcher *launcher, const struct run *run, int 
 	return explain(r, "start the run", ret_answer);
 }
 
+/*
+ * Who is skipped or refused takes no lock, and so is in nobody's way. What has just been
+ * found ready will hardly be. 1: to be started, as far as can be told.
+ */
+static int decide_unlocked(struct launcher *launcher, const struct run *run,
+			   struct str text, struct strbuf *ret_answer)
+{
+	_cleanup_(decision_done) struct decision decision = DECISION_INIT;
+	bool is_ready = strcmp(launcher->ready_id, run_id(run)) == 0;
+	int r;
+
+	set_ready(launcher, "");
+	if (is_ready)
+		return 1;
+	r = decide_restart(&launcher->decider, run, text, true, &decision, ret_answer);
+	if (r < 0)
+		return r;
+	return decision.skip ? strbuf_adds(ret_answer, SKIPPED) : 1;
+}
+
 int launch_restart(struct launcher *launcher, const char *id, struct str text,
 		   launch_fn fn, void *userdata, struct launch **ret,
 		   struct strbuf *ret_answer)
 {
-	_cleanup_(decision_done) struct decision decision = DECISION_INIT;
 	_cleanup_(run_freep) struct run *run = NULL;
 	_cleanup_close_ int guild_fd = -1;
 	int r;
 
-	/* Who is skipped or refused takes no lock, and so is in nobody's way. */
 	r = find_run(launcher, id, &run, ret_answer);
 	if (r == 0)
-		r = decide_restart(&launcher->decider, run, text, true, &decision,
-				   ret_answer);
-	if (r < 0)
+		r = decide_unlocked(launcher, run, text, ret_answer);
+	if (r <= 0)
 		return r;
-	if (decision.skip)
-		return strbuf_adds(ret_answer, SKIPPED);
-
 	guild_fd = lock_run(launcher, run, ret_answer);
 	if (guild_fd < 0)
 		return guild_fd;

@@ -516,6 +516,21 @@ Test(launch, a_live_run_is_ebusy_whatever_is_written)
 	}
 }
 
+Test(launch, what_was_found_ready_is_decided_again)
+{
+	put_run("0\n");
+	cr_assert_eq(launch_check_restart(launcher, ID, STR("x=1\n"), &answer), 0);
+	scratch_put_guild(ID, "needed", "");
+	cr_expect_eq(restart("x=1\n"), 0);
+	expect_in_run(ID, ".guild/output", "old\n");
+	cr_assert_eq(unlinkat(scratch_fd, GUILD "/needed", 0), 0);
+
+	cr_assert_eq(launch_check_restart(launcher, ID, STR("x=1\n"), &answer), 0);
+	scratch_put_guild(ID, "PENDING", "");
+	expect_refused("x=1\n", -EBUSY, "the run " ID " is pending");
+	expect_untouched();
+}
+
 Test(launch, a_run_that_guild_left_pending_before_the_boot_starts)
 {
 	const struct timespec long_ago[] = { { .tv_sec = 1000000000 },
