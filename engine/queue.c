@@ -41,9 +41,10 @@ struct queue {
 	int inotify_fd;		/* -1: only the tick tells */
 	struct member *members; /* sorted by ID */
 	size_t n_members;
-	int64_t listed_us;     /* when it was read; 0: it has changed since */
-	int queue_wd;	       /* what tells that */
-	struct launch *launch; /* what is being started, or made an error */
+	int64_t listed_us;	/* when it was read; 0: it has changed since */
+	int queue_wd, slots_wd; /* what tells that, and of the end of a slot */
+	int64_t watched_us;	/* when all was watched; 0: a directory may be another */
+	struct launch *launch;	/* what is being started, or made an error */
 	char launched_id[NAME_MAX + 1];
 	char *failure; /* the sentence of the one that is made an error, and its errno */
 	int failure_error;
@@ -233,10 +234,14 @@ static bool has_room(struct queue *queue)
 }
 
 /* Where no event tells, or one was lost, the tick does. */
+static bool is_fresh(int64_t us)
+{
+	return us > 0 && loop_now_us() - us < TICK_US;
+}
+
 static bool is_listed(const struct queue *queue)
 {
-	return queue->queue_wd >= 0 && queue->listed_us > 0 &&
-	       loop_now_us() - queue->listed_us < TICK_US;
+	return queue->queue_wd >= 0 && is_fresh(queue->listed_us);
 }
 
 static int watch_dir(struct queue *queue, const char *name)
@@ -254,12 +259,13 @@ static int watch_dir(struct queue *queue, const char *name)
 /* Each may come into being later, or be made anew; one that is watched stays so. */
 static void watch_dirs(struct queue *queue)
 {
-	if (queue->inotify_fd < 0)
+	if (queue->inotify_fd < 0 || is_fresh(queue->watched_us))
 		return;
 	(void)watch_dir(queue, ".");
 	(void)watch_dir(queue, "runfs");
-	(void)watch_dir(queue, JOBS_SLOTS_DIR);
+	queue->slots_wd = watch_dir(queue, JOBS_SLOTS_DIR);
 	queue->queue_wd = watch_dir(queue, JOBS_QUEUE_DIR);
+	queue->watched_us = loop_now_us();
 }
 
 static void on_turn(void *userdata, int r, struct str answer);
@@ -423,6 +429,10 @@ static void note_events(struct queue *queue, const char *events, size_t len)
 
 		if (event->wd == queue->queue_wd || event->mask & IN_Q_OVERFLOW)
 			queue->listed_us = 0;
+		/* What comes and goes in these two is no directory that is watched. */
+		if ((event->wd != queue->queue_wd && event->wd != queue->slots_wd) ||
+		    event->len == 0)
+			queue->watched_us = 0;
 		i += sizeof(*event) + event->len;
 	}
 }
@@ -446,7 +456,7 @@ int queue_new(const struct queue_config *config, struct queue **ret)
 	if (!queue)
 		return -ENOMEM;
 	queue->config = *config;
-	queue->queue_wd = -1;
+	queue->queue_wd = queue->slots_wd = -1;
 	queue->inotify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	r = loop_add_timer(config->loop, on_timer, queue, &queue->timer);
 	if (r == 0 && queue->inotify_fd >= 0)
