@@ -13,6 +13,7 @@
 #include "engine/file.h"
 
 #define NUMBER_SIZE 16
+#define LAST_NUMBER (UINT_MAX - 1)
 
 static bool has(int dir_fd, const char *path)
 {
@@ -41,7 +42,7 @@ static unsigned int parse_number(const char *name)
 		return 0;
 	errno = 0;
 	number = strtoul(name, &end, 10);
-	return *end || errno || number >= UINT_MAX ? 0 : (unsigned int)number;
+	return *end || errno || number > LAST_NUMBER ? 0 : (unsigned int)number;
 }
 
 bool attempts_is_number(const char *name)
@@ -85,6 +86,7 @@ int attempts_add(int guild_fd, const char *name)
 	_cleanup_closedir_ DIR *dir = NULL;
 	_cleanup_close_ int attempt_fd = file_open_dir(guild_fd, name);
 	char number[NUMBER_SIZE];
+	unsigned int last;
 	int r;
 
 	if (attempt_fd < 0)
@@ -97,7 +99,10 @@ int attempts_add(int guild_fd, const char *name)
 	dir = open_all(guild_fd, &r);
 	if (!dir)
 		return r;
-	(void)snprintf(number, sizeof(number), "%u", find_last(dir) + 1);
+	last = find_last(dir);
+	if (last == LAST_NUMBER)
+		return -ENOENT;
+	(void)snprintf(number, sizeof(number), "%u", last + 1);
 	return renameat(guild_fd, name, dirfd(dir), number) < 0 ? -errno : 0;
 }
 

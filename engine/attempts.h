@@ -17,7 +17,8 @@
 
 /*
  * Moves @name, a directory of @guild_fd that holds what a start has replaced, to its
- * number. 0; -ENOENT when that is no attempt, for the run had been staged only; -errno.
+ * number. 0; -ENOENT when that is no attempt, for the run had been staged only, or when
+ * there is no higher number any more; -errno.
  */
 int attempts_add(int guild_fd, const char *name);
 

@@ -44,6 +44,8 @@ struct index {
 	bool list_settled;
 	int64_t refreshed_us;
 	int64_t scan_us; /* how long looking at all of them took */
+	index_fn waiting_fn;
+	void *waiting_userdata;
 };
 
 int index_new(struct store *store, struct index **ret)
@@ -55,6 +57,12 @@ int index_new(struct store *store, struct index **ret)
 	index->store = store;
 	*ret = index;
 	return 0;
+}
+
+void index_tell_waiting(struct index *index, index_fn fn, void *userdata)
+{
+	index->waiting_fn = fn;
+	index->waiting_userdata = userdata;
 }
 
 static void entry_forget(struct entry *entry)
@@ -258,12 +266,16 @@ static bool is_settled(const struct stat *st)
 	       TIME_GRAIN_NS;
 }
 
+static bool is_waiting(const struct run *run)
+{
+	return pending_exists(run_guild_fd(run)) > 0;
+}
+
 static bool is_live(const struct run *run)
 {
 	pid_t pid;
 
-	return lock_holder(run_guild_fd(run), &pid) > 0 ||
-	       pending_exists(run_guild_fd(run)) > 0;
+	return lock_holder(run_guild_fd(run), &pid) > 0 || is_waiting(run);
 }
 
 /* Its end, if its supervisor was killed, changes no stamp. */
@@ -299,6 +311,8 @@ static void refresh_entry(struct index *index, struct entry *entry, int runs_fd)
 		r = read_entry(entry, run);
 	entry->fresh = is_lasting(r) && is_settled(&st);
 	entry->live = r == 0 && is_live(run);
+	if (entry->live && index->waiting_fn && is_waiting(run))
+		index->waiting_fn(index->waiting_userdata, entry->id);
 }
 
 /* Takes in one run; all others stay as they are known. */

@@ -33,6 +33,12 @@ void index_list_changed(struct index *index);
 typedef void (*index_fn)(void *userdata, const char *id);
 int index_each(struct index *index, const char *op_name, index_fn fn, void *userdata);
 
+/*
+ * From now on @fn (NULL: nobody) is told of the runs that wait for a job slot, each time
+ * that one is read again. It may not ask the index.
+ */
+void index_tell_waiting(struct index *index, index_fn fn, void *userdata);
+
 /* Is there a run @id of the operation @op_name? */
 bool index_has(struct index *index, const char *op_name, const char *id);
 

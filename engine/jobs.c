@@ -68,14 +68,21 @@ int jobs_format(const struct jobs *jobs, struct strbuf *ret)
 	return strbuf_addf(ret, "%u\n", jobs->number);
 }
 
-int jobs_read(int home_fd, struct jobs *ret)
+int jobs_read(int home_fd, struct jobs *ret, struct strbuf *ret_why)
 {
 	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT, why = STRBUF_INIT;
 	int r = file_read(home_fd, "runfs/jobs", LIMIT_MAX_LEN, &text);
 
 	*ret = (struct jobs){ .kind = JOBS_NUMBER };
-	if (r < 0)
-		return r == -ENOENT ? 0 : r;
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0) {
+		strbuf_addf(ret_why,
+			    "runfs/jobs of the home can't be read: %s: write to the file"
+			    " jobs how many runs may go on at once",
+			    r == -EINVAL ? "it is no regular file" : strerror(-r));
+		return r;
+	}
 	/* A hand-made file with other words sets nothing. */
 	(void)jobs_parse(strbuf_str(&text), true, ret, &why);
 	return 0;
@@ -207,10 +214,10 @@ static bool is_next(int home_fd, const struct job *job)
 	return !others_wait;
 }
 
-static int take_locked(int home_fd, const struct job *job)
+static int take_locked(int home_fd, const struct job *job, struct strbuf *ret_why)
 {
 	struct jobs jobs;
-	int r = jobs_read(home_fd, &jobs);
+	int r = jobs_read(home_fd, &jobs, ret_why);
 
 	if (r < 0)
 		return r;
@@ -222,11 +229,11 @@ static int take_locked(int home_fd, const struct job *job)
 int jobs_take_slot(int home_fd, const struct job *job, struct strbuf *ret_why)
 {
 	_cleanup_close_ int lock_fd = jobs_lock(home_fd);
-	int r = lock_fd < 0 ? lock_fd : take_locked(home_fd, job);
+	int r = lock_fd < 0 ? lock_fd : take_locked(home_fd, job, ret_why);
 
 	if (lock_fd == -EBUSY)
 		strbuf_adds(ret_why, "somebody holds locks/run-status of the home");
-	else if (r < 0 && r != -EAGAIN)
+	else if (r < 0 && r != -EAGAIN && ret_why->len == 0)
 		strbuf_addf(ret_why, "cannot take a job slot: %s", strerror(-r));
 	return r;
 }

@@ -35,8 +35,11 @@ struct jobs {
 int jobs_parse(struct str text, bool complete, struct jobs *ret, struct strbuf *ret_why);
 int jobs_format(const struct jobs *jobs, struct strbuf *ret); /* the same, one line */
 
-/* What is in force in the home; 0 as long as nobody has set anything. 0 or -errno. */
-int jobs_read(int home_fd, struct jobs *ret);
+/*
+ * What is in force in the home; 0 as long as nobody has set anything. 0, or -errno with a
+ * sentence.
+ */
+int jobs_read(int home_fd, struct jobs *ret, struct strbuf *ret_why);
 int jobs_write(int home_fd, const struct jobs *jobs); /* 0 or -errno */
 
 /* May @n_live runs be joined by another? */

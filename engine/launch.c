@@ -252,7 +252,7 @@ static int hand_over(struct launcher *launcher, const struct job *job, int guild
 
 static int explain(int r, const char *what, struct strbuf *ret_why)
 {
-	if (r < 0 && r != -EINPROGRESS)
+	if (r < 0 && r != -EINPROGRESS && ret_why->len == 0)
 		strbuf_addf(ret_why, "cannot %s: %s", what, strerror(-r));
 	return r;
 }
@@ -296,10 +296,11 @@ static void add_other(void *userdata, const char *id)
 }
 
 /* Who counts beside those that have a slot; without a limit nobody needs to know. */
-static int add_others(const struct launcher *launcher, struct job *job)
+static int add_others(const struct launcher *launcher, struct job *job,
+		      struct strbuf *ret_why)
 {
 	struct jobs jobs;
-	int r = jobs_read(store_fd(launcher->config.store), &jobs);
+	int r = jobs_read(store_fd(launcher->config.store), &jobs, ret_why);
 
 	if (r < 0 || jobs.kind != JOBS_NUMBER || jobs.number == 0)
 		return r;
@@ -372,7 +373,7 @@ static int restart_locked(struct launcher *launcher, const struct run *run, int 
 	if (r == 0)
 		r = add_pending(launcher, text, 0, &job);
 	if (r == 0)
-		r = add_others(launcher, &job);
+		r = add_others(launcher, &job, ret_answer);
 	if (r == 0)
 		r = strbuf_addf(&answer, "Restarting %s", run_id(run));
 	if (r == 0)
@@ -475,7 +476,7 @@ static int make_run(struct launcher *launcher, enum job_kind kind,
 	if (r == 0)
 		r = add_pending(launcher, text, needed, &job);
 	if (r == 0)
-		r = add_others(launcher, &job);
+		r = add_others(launcher, &job, ret_answer);
 	if (r == 0)
 		r = hand_over(launcher, &job, -1, id, fn, userdata, ret);
 	return explain(r, kind == JOB_START ? "start a run" : "stage a run", ret_answer);
@@ -539,7 +540,7 @@ static int turn_locked(struct launcher *launcher, const struct run *run, int gui
 	r = prepare_restart(&preparation, run, &job);
 	job.in_turn = true;
 	if (r == 0)
-		r = add_others(launcher, &job);
+		r = add_others(launcher, &job, ret_answer);
 	if (r == 0)
 		r = strbuf_addf(&answer, "Restarting %s", run_id(run));
 	if (r == 0)

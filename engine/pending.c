@@ -115,13 +115,40 @@ int pending_exists(int guild_fd)
 	return st.st_size > 0 || written_us + SLACK_US >= proc_boot_us();
 }
 
-int pending_announce(int home_fd, const char *id, int64_t order_us)
+static int announce(int home_fd, const char *id, int64_t order_us, bool durable)
 {
 	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
 	int r = strbuf_addf(&text, "%" PRId64 "\n", order_us);
 
 	return r < 0 ? r
-		     : claim_make(home_fd, JOBS_QUEUE_DIR, id, strbuf_str(&text), true);
+		     : claim_make(home_fd, JOBS_QUEUE_DIR, id, strbuf_str(&text),
+				  durable);
+}
+
+int pending_announce(int home_fd, const char *id, int64_t order_us)
+{
+	return announce(home_fd, id, order_us, true);
+}
+
+static bool is_announced(int home_fd, const char *id)
+{
+	_cleanup_(strbuf_done) struct strbuf path = STRBUF_INIT;
+
+	return strbuf_addf(&path, JOBS_QUEUE_DIR "/%s", id) < 0 ||
+	       file_exists(home_fd, strbuf_cstr(&path));
+}
+
+/* In this order: who leaves the queue takes the marker away first. */
+int pending_announce_again(int home_fd, int guild_fd, const char *id)
+{
+	_cleanup_(pending_done) struct pending pending = PENDING_INIT;
+	int fd;
+
+	if (is_announced(home_fd, id) || pending_read(guild_fd, &pending) < 0)
+		return 0;
+	fd = announce(home_fd, id, pending.order_us, false);
+	close_fd(fd);
+	return fd < 0 ? fd : 1;
 }
 
 int pending_withdraw(int home_fd, const char *id)

@@ -48,5 +48,12 @@ int pending_exists(int guild_fd);
 int pending_announce(int home_fd, const char *id, int64_t order_us);
 int pending_withdraw(int home_fd, const char *id); /* 0 or -errno */
 
+/*
+ * Announces @id, whose .guild is @guild_fd, if it waits and nobody announces it any more:
+ * somebody has cleared that away, or has put the run there. 1; 0 when there is nothing to
+ * do; -errno. The disk has it a little later, but the marker tells as well.
+ */
+int pending_announce_again(int home_fd, int guild_fd, const char *id);
+
 /* The order in an announcement in the open queue @dir_fd; -EBADMSG, -ENOENT. */
 int pending_order(int dir_fd, const char *id, int64_t *ret_us);

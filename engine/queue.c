@@ -217,12 +217,13 @@ static void count_other(void *userdata, const char *id)
 /* Is there room for one more? Who takes the slot looks again, with the lock. */
 static bool has_room(struct queue *queue)
 {
+	_cleanup_(strbuf_done) struct strbuf ignored = STRBUF_INIT;
 	struct others others = { .queue = queue };
 	int home_fd = store_fd(queue->config.store);
 	struct jobs jobs;
 
 	unwatch_others(queue);
-	if (jobs_read(home_fd, &jobs) < 0 || !jobs_admit(&jobs, 0))
+	if (jobs_read(home_fd, &jobs, &ignored) < 0 || !jobs_admit(&jobs, 0))
 		return false;
 	if (jobs.kind != JOBS_NUMBER || jobs.number == 0)
 		return true;
@@ -448,6 +449,20 @@ static void on_inotify(void *userdata, uint32_t events)
 	queue_look(queue);
 }
 
+/* One that nobody announces would wait for ever. */
+static void on_waiting(void *userdata, const char *id)
+{
+	struct queue *queue = userdata;
+	_cleanup_(run_freep) struct run *run = NULL;
+
+	if (store_find(queue->config.store, id, &run) < 0 ||
+	    pending_announce_again(store_fd(queue->config.store), run_guild_fd(run),
+				   id) <= 0)
+		return;
+	queue->listed_us = 0;
+	queue_look(queue);
+}
+
 int queue_new(const struct queue_config *config, struct queue **ret)
 {
 	_cleanup_(queue_freep) struct queue *queue = calloc(1, sizeof(*queue));
@@ -465,6 +480,7 @@ int queue_new(const struct queue_config *config, struct queue **ret)
 	if (r < 0)
 		return r;
 	queue_look(queue);
+	index_tell_waiting(config->index, on_waiting, queue);
 	*ret = take_ptr(queue);
 	return 0;
 }
@@ -474,6 +490,7 @@ void queue_free(struct queue *queue)
 	if (!queue)
 		return;
 	launch_forget(queue->launch);
+	index_tell_waiting(queue->config.index, NULL, NULL);
 	loop_source_free(queue->inotify);
 	loop_source_free(queue->timer);
 	close_fd(queue->inotify_fd);

@@ -37,7 +37,10 @@ struct queue_config {
 
 struct queue;
 
-/* 0 or -errno. Looks at once what waits, by way of the loop. */
+/*
+ * 0 or -errno. Looks at once what waits, by way of the loop. What waits and is announced
+ * by nobody is, as soon as the index reads it: when runs are first listed, or it comes.
+ */
 int queue_new(const struct queue_config *config, struct queue **ret);
 void queue_free(struct queue *queue); /* what has been started goes on without us */
 DEFINE_CLEANUP(struct queue, queue_free);

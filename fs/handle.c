@@ -356,16 +356,20 @@ bool handle_is_text(const struct handle *handle)
 	return handle->is_text;
 }
 
-/* Makes @text the draft, if it is one that can be saved. */
-static int accept_text(struct handle *handle, int r, struct strbuf *text)
+/*
+ * Makes @text the draft, if what it has up to @end can be saved: what stands behind that
+ * is of an older text that is longer, and may be about to be cut off.
+ */
+static int accept_text(struct handle *handle, int r, size_t end, struct strbuf *text)
 {
 	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
+	struct str judged = { strbuf_cstr(text), end < text->len ? end : text->len };
 
 	if (r == 0)
-		r = handle->own.type->check(&handle->own, NULL, strbuf_str(text), &why);
+		r = handle->own.type->check(&handle->own, NULL, judged, &why);
 	/* What is emptied is removed. */
 	if (r == 0)
-		r = check_text_place(&handle->own, str_strip(strbuf_str(text)).len > 0);
+		r = check_text_place(&handle->own, str_strip(judged).len > 0);
 	if (r == 0) {
 		draft_accept(&handle->draft, text);
 		return 0;
@@ -382,7 +386,9 @@ int handle_edit(struct handle *handle, uint64_t lock_owner, off_t offset, struct
 
 	draft_owned(&handle->draft, lock_owner);
 	r = draft_write(&handle->draft, offset, data, &text);
-	return accept_text(handle, r, &text);
+	return accept_text(handle, r,
+			   handle->draft.appends ? text.len : (size_t)offset + data.len,
+			   &text);
 }
 
 int handle_resize(struct handle *handle, off_t len)
@@ -390,7 +396,7 @@ int handle_resize(struct handle *handle, off_t len)
 	_cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT;
 	int r = draft_resize(&handle->draft, len, &text);
 
-	return accept_text(handle, r, &text);
+	return accept_text(handle, r, text.len, &text);
 }
 
 int handle_sync(struct handle *handle)

@@ -77,8 +77,9 @@ static int runs_mtime(const struct node *node, struct timespec *ret)
 
 static int jobs_show(const struct node *node, struct strbuf *ret_text)
 {
+	_cleanup_(strbuf_done) struct strbuf ignored = STRBUF_INIT;
 	struct jobs jobs;
-	int r = jobs_read(store_fd(node->view->store), &jobs);
+	int r = jobs_read(store_fd(node->view->store), &jobs, &ignored);
 
 	return r < 0 ? r : jobs_format(&jobs, ret_text);
 }

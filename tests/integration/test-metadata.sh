@@ -42,6 +42,26 @@ expect_eq "$(attr label)" aga
 truncate -s 0 "$run/label"
 expect_not test -e "$attrs/label"
 
+# A shorter one over a longer one: what stands behind it is judged when it is saved, since
+# it may be cut off before.
+echo "a longer label" >"$run/label"
+python3 - "$run/label" <<'END'
+import sys
+with open(sys.argv[1], "r+") as file:
+    file.write("short\n")
+    file.truncate()
+END
+expect_eq "$(attr label)" short
+echo "a longer label" >"$run/label"
+expect_errno EINVAL python3 - "$run/label" <<'END'
+import os, sys
+fd = os.open(sys.argv[1], os.O_RDWR)
+assert os.write(fd, b"short\n") == 6
+os.close(fd)
+END
+expect_eq "$(attr label)" "a longer label"
+: >"$run/label"
+
 ### Tags: words, or changes of those that there are
 
 expect_tags()

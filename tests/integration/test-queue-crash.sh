@@ -57,6 +57,21 @@ expect_eq "$(cat "$mnt/runs/$b/output" "$mnt/runs/$c/output")" $'hello b\nhello 
 [ "$(started_us "$b")" -lt "$(started_us "$c")" ] || fail "c was started before b"
 expect_eq "$(cat "$mnt/jobs")" 1
 
+### Somebody clears away what is not Guild's: who waits is found again with the others
+
+a=$(start_run told)
+b=$(start_run hello.sh x=b)
+c=$(start_run hello.sh x=c)
+stop_mount
+rm -r "$home/runfs/queue"
+start_mount
+expect_status pending "$b" "$c"
+expect_eq "$(ls "$mnt/runs" | wc -l)" "$(ls "$home/runs" | wc -l)"
+tell "$a" 'exit 0'
+expect_result "$b" 'completed 0'
+expect_result "$c" 'completed 0'
+[ "$(started_us "$b")" -lt "$(started_us "$c")" ] || fail "c was started before b"
+
 ### Everything dies, as when the power goes
 
 a=$(start_run told)

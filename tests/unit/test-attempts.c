@@ -110,6 +110,18 @@ Test(attempts, no_number_is_given_twice)
 	cr_expect_not(scratch_has("guild/attempts/3"));
 }
 
+Test(attempts, after_the_largest_number_none_is_kept)
+{
+	scratch_put("guild/attempts/4294967293/attrs/started", "1\n");
+	add(1);
+	cr_expect(has_attempt("4294967294"));
+	put_replaced();
+	for (int i = 0; i < 2; i++)
+		cr_expect_eq(attempts_add(guild_fd, "start"), -ENOENT);
+	cr_expect_not(scratch_has("guild/attempts/4294967295"));
+	cr_expect_not(attempts_is_number("4294967295"));
+}
+
 Test(attempts, other_names_are_none)
 {
 	static const char *const names[] = {

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -62,7 +63,7 @@ Test(jobs, a_limit_reads_as_it_is_written)
 		strbuf_addf(&line, " %s\n", rows[i]);
 		cr_assert_eq(jobs_parse(strbuf_str(&line), false, &jobs, &why), 0);
 		cr_assert_eq(jobs_write(home_fd, &jobs), 0);
-		cr_assert_eq(jobs_read(home_fd, &read), 0);
+		cr_assert_eq(jobs_read(home_fd, &read, &why), 0);
 		cr_assert_eq(jobs_format(&read, &text), 0);
 		expect_text(strbuf_str(&text), strbuf_cstr(&line) + 1, rows[i]);
 	}
@@ -93,14 +94,32 @@ Test(jobs, a_word_that_may_go_on_is_not_judged_yet)
 
 Test(jobs, a_home_has_no_limit_of_its_own)
 {
+	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT;
 	struct jobs jobs;
 
-	cr_assert_eq(jobs_read(home_fd, &jobs), 0);
+	cr_assert_eq(jobs_read(home_fd, &jobs, &why), 0);
 	cr_expect_eq(jobs.kind, JOBS_NUMBER);
 	cr_expect_eq(jobs.number, 0);
 	set("nonsense\n");
-	cr_assert_eq(jobs_read(home_fd, &jobs), 0);
+	cr_assert_eq(jobs_read(home_fd, &jobs, &why), 0);
 	cr_expect(jobs_admit(&jobs, 1000));
+}
+
+Test(jobs, what_is_no_file_is_named_and_replaced_by_a_limit)
+{
+	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT, taken = STRBUF_INIT;
+	struct jobs jobs = { .kind = JOBS_MAX };
+	struct job job = { .id = (char *)(uintptr_t) "a" };
+
+	scratch_make_dir("home/runfs");
+	cr_assert_eq(mkfifoat(home_fd, "runfs/jobs", 0644), 0);
+	cr_expect_eq(jobs_read(home_fd, &jobs, &why), -EINVAL);
+	expect_sentence(&why, "runfs/jobs of the home can't be read: it is no regular",
+			"");
+	cr_expect_eq(jobs_take_slot(home_fd, &job, &taken), -EINVAL);
+	expect_text(strbuf_str(&taken), strbuf_cstr(&why), "");
+	cr_assert_eq(jobs_write(home_fd, &jobs), 0);
+	cr_expect_eq(jobs_read(home_fd, &jobs, &why), 0);
 }
 
 Test(jobs, there_are_as_many_slots_as_the_limit_says)

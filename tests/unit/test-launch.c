@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "engine/file.h"
@@ -256,6 +257,15 @@ Test(launch, a_run_that_can_not_be_is_refused_before_anything_is_made)
 			     rows[i].what, rows[i].text);
 		expect_sentence(&answer, rows[i].sentence, rows[i].what);
 	}
+	expect_no_runs();
+}
+
+Test(launch, a_limit_that_can_not_be_read_is_named)
+{
+	scratch_make_dir("home/runfs");
+	cr_assert_eq(mkfifoat(scratch_fd, "home/runfs/jobs", 0644), 0);
+	cr_expect_eq(start("op", 0, "\n"), -EINVAL);
+	expect_sentence(&answer, "runfs/jobs of the home can't be read", "");
 	expect_no_runs();
 }
 

@@ -166,6 +166,26 @@ Test(queue, what_waits_later_is_seen)
 	expect_output("a", "1\n");
 }
 
+static void ignore(void *userdata, const char *id)
+{
+}
+
+Test(queue, one_that_nobody_announces_is_found_when_runs_are_listed)
+{
+	put_waiting("b", 1, "");
+	put_waiting("a", 2, "");
+	scratch_delete("home/runfs/queue");
+	serve();
+	run_for(loop, 10000);
+	cr_expect_eq(queue_length(queue), 0);
+	cr_expect_eq(index_each(runs, NULL, ignore, NULL), 0);
+	cr_expect(scratch_has("home/runfs/queue/a"));
+	await_told(2);
+	cr_expect_str_eq(strbuf_cstr(&told), "b: 0 Restarting b\na: 0 Restarting a\n");
+	expect_output("a", "1\n");
+	cr_expect_not(scratch_has("home/runfs/queue/a"));
+}
+
 Test(queue, none_starts_while_there_is_no_slot_and_the_end_of_one_is_seen_at_once)
 {
 	int64_t before_us;
