@@ -1,11 +1,13 @@
-/* What listings and views need of all runs, in memory. */
+/*
+ * What listings and views need of all runs, in memory. A scan takes one entry after the
+ * other from the list of those to do, and leaves it in the list of those that are known.
+ */
 #include "engine/index.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,19 +15,22 @@
 #include <unistd.h>
 
 #include "engine/file.h"
+#include "engine/list.h"
 #include "engine/lock.h"
-#include "engine/loop.h"
 #include "engine/operation.h"
 #include "engine/pending.h"
 
 #define REFRESH_US 1000000
 #define SCAN_REST  50 /* times what a scan takes, to the next that nobody waits for */
 
+/* For so long others wait at most, unless one run takes longer. */
+#define SLICE_US 1000
+
 /* A directory's times may stand still for this long while it changes (a timer tick). */
 #define TIME_GRAIN_NS 100000000
 
-struct entry {
-	char *id;
+struct indexed {	    /* an entry of the index: a run, or what may become one */
+	struct list link;   /* in index->known, or in index->todo */
 	char *opref;	    /* as in .guild/opref, stripped; NULL: this is no run */
 	char *op_name;	    /* or NULL */
 	bool staged;	    /* and so never started */
@@ -33,39 +38,59 @@ struct entry {
 	struct file_stamp stamp; /* of .guild */
 	bool live;		 /* it was, or may soon be, at the last look */
 	bool fresh;		 /* the stamp tells whether the rest still holds */
+	char id[];
 };
 
 struct index {
+	struct loop_source *timer; /* the next slice */
 	struct store *store;
-	struct entry *entries; /* sorted by id */
-	size_t n_entries;
-	bool listed;
+	index_fn fn;
+	void *userdata;
+	void *by_id; /* all entries, of tsearch(3) */
+	struct list known, todo;
+	DIR *dir; /* runs/, while a scan reads the names in it */
+	bool scanning;
+	bool again;	/* this scan is there because all changed during the one before */
+	bool answering; /* those who have waited ask now */
+	int result;	/* of the scan, for them */
+	bool listed;	/* the names are known, or being read */
 	struct file_stamp list_stamp; /* of runs/ when it was listed */
 	bool list_settled;
 	int64_t refreshed_us;
 	int64_t scan_us; /* how long looking at all of them took */
-	index_fn waiting_fn;
+	index_run_fn waiting_fn;
 	void *waiting_userdata;
 };
 
-int index_new(struct store *store, struct index **ret)
+static void on_timer(void *userdata, uint32_t events);
+
+int index_new(struct loop *loop, struct store *store, index_fn fn, void *userdata,
+	      struct index **ret)
 {
-	struct index *index = calloc(1, sizeof(*index));
+	_cleanup_(index_freep) struct index *index = calloc(1, sizeof(*index));
+	int r;
 
 	if (!index)
 		return -ENOMEM;
+	list_init(&index->known);
+	list_init(&index->todo);
 	index->store = store;
-	*ret = index;
+	index->fn = fn;
+	index->userdata = userdata;
+	r = loop_add_timer(loop, on_timer, index, &index->timer);
+	if (r < 0)
+		return r;
+	*ret = take_ptr(index);
 	return 0;
 }
 
-void index_tell_waiting(struct index *index, index_fn fn, void *userdata)
+void index_tell_waiting(struct index *index, index_run_fn fn, void *userdata)
 {
 	index->waiting_fn = fn;
 	index->waiting_userdata = userdata;
 }
 
-static void entry_forget(struct entry *entry)
+static void entry_forget(struct indexed *entry)
 {
 	free(entry->opref);
 	free(entry->op_name);
@@ -74,158 +99,40 @@ static void entry_forget(struct entry *entry)
 	entry->staged = entry->live = false;
 }
 
-static void free_entries(struct entry *entries, size_t n)
+static void entry_free(struct indexed *entry)
 {
-	for (size_t i = 0; i < n; i++) {
-		entry_forget(&entries[i]);
-		free(entries[i].id);
-	}
-	free(entries);
+	entry_forget(entry);
+	list_unlink(&entry->link);
+	free(entry);
+}
+
+static void keep_node(void *entry)
+{
 }
 
 void index_free(struct index *index)
 {
 	if (!index)
 		return;
-	free_entries(index->entries, index->n_entries);
+	tdestroy(index->by_id, keep_node);
+	list_append_all(&index->known, &index->todo);
+	list_for_each (link, &index->known) {
+		entry_free(list_entry(link, struct indexed, link));
+	}
+	if (index->dir)
+		(void)closedir(index->dir);
+	loop_source_free(index->timer);
 	free(index);
 }
 
-static int compare_entries(const void *a, const void *b)
+static int compare_ids(const void *a, const void *b)
 {
-	return strcmp(((const struct entry *)a)->id, ((const struct entry *)b)->id);
-}
-
-/* Where @id is, or where it belongs. */
-static size_t find_place(const struct index *index, const char *id, bool *ret_found)
-{
-	size_t low = 0, high = index->n_entries;
-
-	*ret_found = false;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		int order = strcmp(id, index->entries[middle].id);
-
-		if (order == 0) {
-			*ret_found = true;
-			return middle;
-		}
-		if (order < 0)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return low;
+	return strcmp(((const struct indexed *)a)->id, ((const struct indexed *)b)->id);
 }
 
 void index_list_changed(struct index *index)
 {
 	index->listed = false;
-}
-
-static int add_entry(struct entry **entries, size_t *n, const char *id)
-{
-	struct entry *grown = *entries;
-
-	/* Removing may have left room; growing to the same size again costs nothing. */
-	if ((*n & (*n + 1)) == 0) {
-		grown = reallocarray(grown, 2 * (*n + 1), sizeof(*grown));
-		if (!grown)
-			return -ENOMEM;
-		*entries = grown;
-	}
-	grown[*n] = (struct entry){ .id = strdup(id) };
-	if (!grown[*n].id)
-		return -ENOMEM;
-	(*n)++;
-	return 0;
-}
-
-static int insert_entry(struct index *index, size_t place, const char *id)
-{
-	struct entry added;
-	int r = add_entry(&index->entries, &index->n_entries, id);
-
-	if (r < 0)
-		return r;
-	added = index->entries[index->n_entries - 1];
-	memmove(&index->entries[place + 1], &index->entries[place],
-		(index->n_entries - 1 - place) * sizeof(added));
-	index->entries[place] = added;
-	return 0;
-}
-
-static void remove_entry(struct index *index, size_t place)
-{
-	entry_forget(&index->entries[place]);
-	free(index->entries[place].id);
-	index->n_entries--;
-	memmove(&index->entries[place], &index->entries[place + 1],
-		(index->n_entries - place) * sizeof(index->entries[0]));
-}
-
-/* Keeps what is known of the runs that are still there. */
-static void take_over(struct index *index, struct entry *entries, size_t n)
-{
-	for (size_t i = 0, old = 0; i < n && old < index->n_entries;) {
-		int order = strcmp(entries[i].id, index->entries[old].id);
-
-		if (order == 0) {
-			struct entry swap = entries[i];
-
-			entries[i++] = index->entries[old];
-			index->entries[old++] = swap;
-		} else if (order < 0) {
-			i++;
-		} else {
-			old++;
-		}
-	}
-	free_entries(index->entries, index->n_entries);
-	index->entries = entries;
-	index->n_entries = n;
-}
-
-/* The directory of all runs; NULL when there is none yet. 0 or -errno. */
-static int open_list(struct index *index, DIR **ret)
-{
-	int fd = store_runs_fd(index->store);
-	int r;
-
-	*ret = NULL;
-	if (fd < 0)
-		return fd == -ENOENT ? 0 : fd;
-	fd = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	*ret = fdopendir(fd);
-	if (*ret)
-		return 0;
-	r = -errno;
-	close_fd(fd);
-	return r;
-}
-
-static int read_list(struct index *index)
-{
-	_cleanup_closedir_ DIR *dir = NULL;
-	struct entry *entries = NULL;
-	size_t n = 0;
-	int r = open_list(index, &dir);
-
-	for (struct dirent *file; r == 0 && dir && (file = readdir(dir));) {
-		if (run_id_is_valid(file->d_name))
-			r = add_entry(&entries, &n, file->d_name);
-	}
-	if (r < 0) {
-		free_entries(entries, n);
-		return r;
-	}
-	if (n > 0)
-		qsort(entries, n, sizeof(*entries), compare_entries);
-	take_over(index, entries, n);
-	index->listed = true;
-	return 0;
 }
 
 /* Is it so that a directory is no run, or was there only no memory to see that it is? */
@@ -236,7 +143,7 @@ static bool is_lasting(int r)
 }
 
 /* 0, or -errno when it can't be told now what the run is. */
-static int read_entry(struct entry *entry, const struct run *run)
+static int read_entry(struct indexed *entry, const struct run *run)
 {
 	_cleanup_(strbuf_done) struct strbuf opref = STRBUF_INIT, name = STRBUF_INIT;
 	int r = file_read(run_guild_fd(run), "opref", RUN_OPREF_MAX_LEN, &opref);
@@ -279,14 +186,21 @@ static bool is_live(const struct run *run)
 }
 
 /* Its end, if its supervisor was killed, changes no stamp. */
-static void refresh_live(struct entry *entry, int runs_fd)
+static void refresh_live(struct indexed *entry, int runs_fd)
 {
 	_cleanup_(run_freep) struct run *run = NULL;
 
 	entry->live = run_open(runs_fd, entry->id, &run) == 0 && is_live(run);
 }
 
-static void refresh_entry(struct index *index, struct entry *entry, int runs_fd)
+/* Is there anything of this name, be it a run or not? */
+static bool is_there(const struct indexed *entry, int runs_fd)
+{
+	return runs_fd != -ENOENT && file_exists(runs_fd, entry->id);
+}
+
+/* Whether the name is still there. */
+static bool refresh_entry(const struct index *index, struct indexed *entry, int runs_fd)
 {
 	_cleanup_(run_freep) struct run *run = NULL;
 	struct file_stamp stamp;
@@ -296,13 +210,13 @@ static void refresh_entry(struct index *index, struct entry *entry, int runs_fd)
 	if (r < 0) {
 		entry_forget(entry);
 		entry->fresh = false;
-		return;
+		return is_there(entry, runs_fd);
 	}
 	file_stamp_of(&st, &stamp);
 	if (entry->fresh && file_stamp_equal(&stamp, &entry->stamp)) {
 		if (entry->live)
 			refresh_live(entry, runs_fd);
-		return;
+		return true;
 	}
 	entry_forget(entry);
 	entry->stamp = stamp;
@@ -313,28 +227,57 @@ static void refresh_entry(struct index *index, struct entry *entry, int runs_fd)
 	entry->live = r == 0 && is_live(run);
 	if (entry->live && index->waiting_fn && is_waiting(run))
 		index->waiting_fn(index->waiting_userdata, entry->id);
+	return true;
+}
+
+static void remove_entry(struct index *index, struct indexed *entry)
+{
+	(void)tdelete(entry, &index->by_id, compare_ids);
+	entry_free(entry);
+}
+
+/* The entry of @id, a new one if there was none, to be looked at; NULL without memory. */
+static struct indexed *get_entry(struct index *index, const char *id)
+{
+	struct indexed *entry = calloc(1, sizeof(*entry) + strlen(id) + 1);
+	struct indexed **place;
+
+	if (!entry)
+		return NULL;
+	list_init(&entry->link);
+	memcpy(entry->id, id, strlen(id) + 1);
+	place = tsearch(entry, &index->by_id, compare_ids);
+	if (!place || *place != entry)
+		entry_free(entry);
+	return place ? *place : NULL;
+}
+
+/* Looks at @entry, and leaves it among those that are known; NULL when it has gone. */
+static struct indexed *look_at(struct index *index, struct indexed *entry, int runs_fd)
+{
+	if (!refresh_entry(index, entry, runs_fd)) {
+		remove_entry(index, entry);
+		return NULL;
+	}
+	list_unlink(&entry->link);
+	list_append(&index->known, &entry->link);
+	return entry;
 }
 
 /* Takes in one run; all others stay as they are known. */
 void index_run_changed(struct index *index, const char *id)
 {
-	int runs_fd = store_runs_fd(index->store);
-	bool found;
-	size_t place = find_place(index, id, &found);
+	struct indexed *entry;
 
-	if (!index->listed || !run_id_is_valid(id))
+	if (!(index->listed || index->scanning) || !run_id_is_valid(id))
 		return;
-	if (runs_fd < 0 || !file_exists(runs_fd, id)) {
-		if (found)
-			remove_entry(index, place);
-		return;
-	}
-	if (!found && insert_entry(index, place, id) < 0) {
+	entry = get_entry(index, id);
+	if (!entry) {
 		index_list_changed(index);
 		return;
 	}
-	index->entries[place].fresh = false;
-	refresh_entry(index, &index->entries[place], runs_fd);
+	entry->fresh = false;
+	(void)look_at(index, entry, store_runs_fd(index->store));
 }
 
 /* Whether runs/ has changed since it was listed, where no watch would tell. */
@@ -344,7 +287,7 @@ static bool is_list_stale(struct index *index, int runs_fd)
 	struct stat st;
 
 	if (runs_fd < 0 || fstat(runs_fd, &st) < 0)
-		return index->n_entries > 0;
+		return true;
 	file_stamp_of(&st, &stamp);
 	if (file_stamp_equal(&stamp, &index->list_stamp) && index->list_settled)
 		return false;
@@ -353,102 +296,241 @@ static bool is_list_stale(struct index *index, int runs_fd)
 	return true;
 }
 
-static int refresh(struct index *index)
+/* Opens the directory of all runs, if there is one yet. 0 or -errno. */
+static int open_list(struct index *index, int runs_fd)
 {
-	int64_t now = loop_now_us();
-	int runs_fd, r = 0;
+	int fd, r;
 
-	if (index->listed && now - index->refreshed_us < REFRESH_US)
+	if (runs_fd < 0)
+		return runs_fd == -ENOENT ? 0 : runs_fd;
+	fd = openat(runs_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	index->dir = fdopendir(fd);
+	if (index->dir)
 		return 0;
-	runs_fd = store_runs_fd(index->store);
-	if (is_list_stale(index, runs_fd) || !index->listed)
-		r = read_list(index);
-	for (size_t i = 0; r == 0 && runs_fd >= 0 && i < index->n_entries; i++)
-		refresh_entry(index, &index->entries[i], runs_fd);
-	if (r == 0)
-		index->refreshed_us = now;
-	index->scan_us = loop_now_us() - now;
+	r = -errno;
+	close_fd(fd);
 	return r;
 }
 
-/* One that is copied here is no run yet when it comes, and nobody tells when it is. */
-static void refresh_unborn(struct index *index, struct entry *entry)
+static int begin_scan(struct index *index)
 {
-	int runs_fd;
+	int runs_fd = store_runs_fd(index->store);
+	int r = 0;
 
-	if (entry->opref || entry->fresh)
-		return;
-	runs_fd = store_runs_fd(index->store);
-	if (runs_fd >= 0)
-		refresh_entry(index, entry, runs_fd);
+	if (is_list_stale(index, runs_fd) || !index->listed)
+		r = open_list(index, runs_fd);
+	if (r < 0)
+		return r;
+	list_append_all(&index->todo, &index->known);
+	index->listed = index->scanning = true;
+	index->scan_us = 0;
+	return 0;
 }
 
-static bool is_of(const struct entry *entry, const char *op_name)
+/* Takes in the next name in runs/. */
+static int read_name(struct index *index, int runs_fd)
+{
+	struct dirent *file = readdir(index->dir);
+	struct indexed *entry;
+
+	if (!file) {
+		(void)closedir(take_ptr(index->dir));
+		return 0;
+	}
+	if (!run_id_is_valid(file->d_name))
+		return 0;
+	entry = get_entry(index, file->d_name);
+	if (!entry)
+		return -ENOMEM;
+	(void)look_at(index, entry, runs_fd);
+	return 0;
+}
+
+/* The next step of a scan. 1 when all is known; 0; or -errno. */
+static int step(struct index *index, int runs_fd)
+{
+	/* What is left when all names have been read is gone, or came while they were. */
+	if (index->dir)
+		return read_name(index, runs_fd);
+	if (list_is_empty(&index->todo))
+		return 1;
+	(void)look_at(index, list_entry(index->todo.next, struct indexed, link), runs_fd);
+	return 0;
+}
+
+static int end_scan(struct index *index, int r)
+{
+	if (index->dir)
+		(void)closedir(take_ptr(index->dir));
+	list_append_all(&index->known, &index->todo);
+	index->scanning = index->again = false;
+	index->refreshed_us = loop_now_us();
+	if (r < 0)
+		index_list_changed(index);
+	return r;
+}
+
+/*
+ * Scans for a slice. 0 when all is known, -EINPROGRESS, or -errno. If anything may have
+ * changed meanwhile, all is looked at once more; not more often, since on some file
+ * systems that is said twice a second.
+ */
+static int work(struct index *index)
+{
+	int64_t now, begun = loop_now_us();
+	int runs_fd = store_runs_fd(index->store);
+	int r;
+
+	do {
+		/* What can't be looked into for the moment has not gone. */
+		r = runs_fd < 0 && runs_fd != -ENOENT ? runs_fd : step(index, runs_fd);
+		now = loop_now_us();
+	} while (r == 0 && now - begun < SLICE_US);
+	index->scan_us += now - begun;
+	if (r == 1 && !index->listed && !index->again) {
+		index->again = true;
+		r = begin_scan(index);
+	}
+	if (r != 0)
+		return end_scan(index, r == 1 ? 0 : r);
+	loop_timer_set(index->timer, 0);
+	return -EINPROGRESS;
+}
+
+/* Those who wait ask again, and are given what there is. */
+static void on_timer(void *userdata, uint32_t events)
+{
+	struct index *index = userdata;
+
+	if (!index->scanning)
+		return;
+	index->result = work(index);
+	if (index->result == -EINPROGRESS)
+		return;
+	index->answering = true;
+	index->fn(index->userdata);
+	index->answering = false;
+}
+
+/* Are all runs known as they were @age_us ago, or later? Else they soon will be. */
+static int refresh(struct index *index, int64_t age_us)
+{
+	int r;
+
+	if (index->answering)
+		return index->result;
+	if (index->scanning)
+		return -EINPROGRESS;
+	if (index->listed && loop_now_us() - index->refreshed_us < age_us)
+		return 0;
+	r = begin_scan(index);
+	return r < 0 ? r : work(index);
+}
+
+static bool is_of(const struct indexed *entry, const char *op_name)
 {
 	if (!entry->opref)
 		return false;
 	return !op_name || (entry->op_name && strcmp(entry->op_name, op_name) == 0);
 }
 
-int index_each(struct index *index, const char *op_name, index_fn fn, void *userdata)
+/* One that is copied here is no run yet when it comes, and nobody tells when it is. */
+static void refresh_unborn(struct index *index)
 {
-	int r = refresh(index);
+	int runs_fd = store_runs_fd(index->store);
+
+	list_for_each (link, &index->known) {
+		struct indexed *entry = list_entry(link, struct indexed, link);
+
+		if (!entry->opref && !entry->fresh &&
+		    !refresh_entry(index, entry, runs_fd))
+			remove_entry(index, entry);
+	}
+}
+
+struct listing {
+	const char *op_name;
+	index_run_fn fn;
+	void *userdata;
+};
+
+static void list_one(const void *place, VISIT visit, void *userdata)
+{
+	const struct indexed *entry = *(struct indexed *const *)place;
+	const struct listing *listing = userdata;
+
+	if ((visit == postorder || visit == leaf) && is_of(entry, listing->op_name))
+		listing->fn(listing->userdata, entry->id);
+}
+
+int index_each(struct index *index, const char *op_name, index_run_fn fn, void *userdata)
+{
+	struct listing listing = { .op_name = op_name, .fn = fn, .userdata = userdata };
+	int r = refresh(index, REFRESH_US);
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < index->n_entries; i++) {
-		refresh_unborn(index, &index->entries[i]);
-		if (is_of(&index->entries[i], op_name))
-			fn(userdata, index->entries[i].id);
+	refresh_unborn(index);
+	twalk_r(index->by_id, list_one, &listing);
+	return 0;
+}
+
+/* For one run the disk is asked, which takes no longer than to look at it anyway. */
+bool index_has(struct index *index, const char *op_name, const char *id)
+{
+	struct indexed *entry = run_id_is_valid(id) ? get_entry(index, id) : NULL;
+
+	if (entry)
+		entry = look_at(index, entry, store_runs_fd(index->store));
+	return entry && is_of(entry, op_name);
+}
+
+int index_each_live(struct index *index, index_run_fn fn, void *userdata)
+{
+	int runs_fd = store_runs_fd(index->store);
+	int r = refresh(index, REFRESH_US + SCAN_REST * index->scan_us);
+
+	if (r < 0)
+		return r;
+	list_for_each (link, &index->known) {
+		struct indexed *entry = list_entry(link, struct indexed, link);
+
+		if ((entry->live || !entry->fresh) &&
+		    !refresh_entry(index, entry, runs_fd))
+			remove_entry(index, entry);
+		else if (entry->live)
+			fn(userdata, entry->id);
 	}
 	return 0;
 }
 
-bool index_has(struct index *index, const char *op_name, const char *id)
+/* Of two that started at once, always the same is the later. */
+static bool is_later(const struct indexed *entry, const struct indexed *other)
 {
-	bool found;
-	size_t place;
-
-	(void)refresh(index);
-	place = find_place(index, id, &found);
-	if (found)
-		refresh_unborn(index, &index->entries[place]);
-	return found && is_of(&index->entries[place], op_name);
+	if (!other || entry->started_us != other->started_us)
+		return !other || entry->started_us > other->started_us;
+	return strcmp(entry->id, other->id) < 0;
 }
 
-int index_each_live(struct index *index, index_fn fn, void *userdata)
+int index_latest(struct index *index, const char *op_name, const char **ret)
 {
-	int64_t now = loop_now_us();
-	int runs_fd = store_runs_fd(index->store);
-	int r = 0;
+	const struct indexed *latest = NULL;
+	int r = refresh(index, REFRESH_US);
 
-	if (!index->listed ||
-	    now - index->refreshed_us > REFRESH_US + SCAN_REST * index->scan_us)
-		r = refresh(index);
-	for (size_t i = 0; r == 0 && i < index->n_entries; i++) {
-		struct entry *entry = &index->entries[i];
+	if (r < 0)
+		return r;
+	list_for_each (link, &index->known) {
+		const struct indexed *entry = list_entry(link, struct indexed, link);
 
-		if (runs_fd >= 0 && (entry->live || !entry->fresh))
-			refresh_entry(index, entry, runs_fd);
-		if (entry->live)
-			fn(userdata, entry->id);
-	}
-	return r;
-}
-
-const char *index_latest(struct index *index, const char *op_name)
-{
-	const struct entry *latest = NULL;
-
-	(void)refresh(index);
-	for (size_t i = 0; i < index->n_entries; i++) {
-		const struct entry *entry = &index->entries[i];
-
-		if (is_of(entry, op_name) && !entry->staged &&
-		    (!latest || entry->started_us > latest->started_us))
+		if (is_of(entry, op_name) && !entry->staged && is_later(entry, latest))
 			latest = entry;
 	}
-	return latest ? latest->id : NULL;
+	if (!latest)
+		return -ENOENT;
+	*ret = latest->id;
+	return 0;
 }
 
 static bool has_flags(struct index *index, const char *id, const struct flags *flags,
@@ -456,7 +538,6 @@ static bool has_flags(struct index *index, const char *id, const struct flags *f
 {
 	_cleanup_(run_freep) struct run *run = NULL;
 	_cleanup_(flags_done) struct flags own = FLAGS_INIT;
-
 	int status;
 
 	if (store_find(index->store, id, &run) < 0 || run_flags(run, &own) < 0 ||
@@ -466,20 +547,24 @@ static bool has_flags(struct index *index, const char *id, const struct flags *f
 	return status >= 0 && statuses & 1u << status;
 }
 
-const char *index_match(struct index *index, const char *opref, const struct flags *flags,
-			unsigned int statuses)
+int index_match(struct index *index, const char *opref, const struct flags *flags,
+		unsigned int statuses, const char **ret)
 {
-	const struct entry *match = NULL;
+	const struct indexed *match = NULL;
+	int r = refresh(index, REFRESH_US);
 
-	(void)refresh(index);
-	for (size_t i = 0; i < index->n_entries; i++) {
-		const struct entry *entry = &index->entries[i];
+	if (r < 0)
+		return r;
+	list_for_each (link, &index->known) {
+		const struct indexed *entry = list_entry(link, struct indexed, link);
 
-		if (!entry->opref || strcmp(entry->opref, opref) != 0 ||
-		    (match && entry->started_us <= match->started_us))
-			continue;
-		if (has_flags(index, entry->id, flags, statuses))
+		if (entry->opref && strcmp(entry->opref, opref) == 0 &&
+		    is_later(entry, match) &&
+		    has_flags(index, entry->id, flags, statuses))
 			match = entry;
 	}
-	return match ? match->id : NULL;
+	if (!match)
+		return -ENOENT;
+	*ret = match->id;
+	return 0;
 }

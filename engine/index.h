@@ -8,6 +8,10 @@
  * at most once a second, and only when somebody asks: 5 us for each, half a second for
  * 100,000 runs. The first time takes five times that (tests/bench/many-runs.py). What is
  * no run yet, as one that is being copied, is looked at whenever somebody asks.
+ *
+ * Such a scan is done in slices of the loop. Who asks meanwhile waits for its end
+ * (-EINPROGRESS), and then finds each run as it was after the scan began, or later: what
+ * is told during it is taken in at once.
  */
 #pragma once
 
@@ -15,11 +19,17 @@
 
 #include "engine/cleanup.h"
 #include "engine/flags.h"
+#include "engine/loop.h"
 #include "engine/store.h"
 
 struct index;
 
-int index_new(struct store *store, struct index **ret); /* 0 or -ENOMEM */
+/* Called when what was not known yet (-EINPROGRESS) is. */
+typedef void (*index_fn)(void *userdata);
+
+/* 0 or -errno. */
+int index_new(struct loop *loop, struct store *store, index_fn fn, void *userdata,
+	      struct index **ret);
 void index_free(struct index *index);
 DEFINE_CLEANUP(struct index, index_free);
 
@@ -29,17 +39,22 @@ void index_run_changed(struct index *index, const char *id);
 /* Any run may have come or gone: they are all listed again when somebody asks. */
 void index_list_changed(struct index *index);
 
+/*
+ * Each of these but index_has() may say -EINPROGRESS, after which index_fn is called: ask
+ * again from there, and it is answered.
+ */
+
 /* Calls @fn with each run of the operation @op_name (NULL: each run), sorted by ID. */
-typedef void (*index_fn)(void *userdata, const char *id);
-int index_each(struct index *index, const char *op_name, index_fn fn, void *userdata);
+typedef void (*index_run_fn)(void *userdata, const char *id);
+int index_each(struct index *index, const char *op_name, index_run_fn fn, void *userdata);
 
 /*
  * From now on @fn (NULL: nobody) is told of the runs that wait for a job slot, each time
  * that one is read again. It may not ask the index.
  */
-void index_tell_waiting(struct index *index, index_fn fn, void *userdata);
+void index_tell_waiting(struct index *index, index_run_fn fn, void *userdata);
 
-/* Is there a run @id of the operation @op_name? */
+/* Is there a run @id of the operation @op_name? Never waits: it looks at that one. */
 bool index_has(struct index *index, const char *op_name, const char *id);
 
 /*
@@ -47,17 +62,17 @@ bool index_has(struct index *index, const char *op_name, const char *id);
  * soon as anybody tells of it, or at the next scan of all: a second later, or in a large
  * home when fifty times as long has gone by as that takes.
  */
-int index_each_live(struct index *index, index_fn fn, void *userdata);
+int index_each_live(struct index *index, index_run_fn fn, void *userdata);
 
 /*
  * The run that was started last, of the operation @op_name or (NULL) of all, staged ones
- * left out; NULL when there is none. Borrowed until the next call.
+ * left out; -ENOENT when there is none. Borrowed until the next call.
  */
-const char *index_latest(struct index *index, const char *op_name);
+int index_latest(struct index *index, const char *op_name, const char **ret);
 
 /*
  * The newest run of the same @opref with equal @flags and a status among @statuses
- * (1 << status), or NULL. Borrowed until the next call.
+ * (1 << status), or -ENOENT. Borrowed until the next call.
  */
-const char *index_match(struct index *index, const char *opref, const struct flags *flags,
-			unsigned int statuses);
+int index_match(struct index *index, const char *opref, const struct flags *flags,
+		unsigned int statuses, const char **ret);

@@ -26,8 +26,18 @@ struct launcher {
 	struct decider decider;
 	struct spawner *spawner;
 	struct list launches;
+	struct list waiting; /* launches, for the index */
 	int64_t last_order_us;
 	char ready_id[NAME_MAX + 1]; /* the run that the last check would have started */
+};
+
+/* What is to be started, or only made. */
+struct wish {
+	enum job_kind kind;
+	const char *id; /* of the run that is started again; NULL: a new one */
+	const struct operation *operation; /* of a new one */
+	unsigned int needed;
+	struct str text;
 };
 
 /* A start under way. */
@@ -39,6 +49,13 @@ struct launch {
 	void *userdata;
 	char *id;
 	char *answer; /* when all went well */
+
+	/* Of one that waits, or has waited, for the index: what it is for, all its own.
+	 */
+	struct wish wish;
+	char *text;
+	struct operation *operation;
+	struct launch *next; /* what it has come to */
 };
 
 int launcher_new(const struct launcher_config *config, struct launcher **ret)
@@ -57,6 +74,7 @@ int launcher_new(const struct launcher_config *config, struct launcher **ret)
 		.op_main = config->op_main,
 	};
 	list_init(&launcher->launches);
+	list_init(&launcher->waiting);
 	r = spawner_new(config->loop, store_fd(config->store), config->supervisor,
 			&launcher->spawner);
 	if (r < 0)
@@ -71,6 +89,8 @@ static void launch_free(struct launch *launch)
 		return;
 	list_unlink(&launch->link);
 	spawn_forget(launch->spawn);
+	operation_unref(launch->operation);
+	free(launch->text);
 	free(launch->id);
 	free(launch->answer);
 	free(launch);
@@ -81,6 +101,7 @@ void launcher_free(struct launcher *launcher)
 {
 	if (!launcher)
 		return;
+	list_append_all(&launcher->launches, &launcher->waiting);
 	list_for_each (link, &launcher->launches) {
 		launch_free(list_entry(link, struct launch, link));
 	}
@@ -172,28 +193,36 @@ static unsigned int statuses_that_do(const struct decision *decision, unsigned i
 	return needed == 0 && decision->request.needed ? run_needed_default() : needed;
 }
 
-static const char *find_match(const struct launcher *launcher,
-			      const struct decision *decision, unsigned int needed)
+/*
+ * Finds a run that makes another needless. 0 with its ID; -ENOENT; -EALREADY while the
+ * index does not know all runs.
+ */
+static int find_match(const struct launcher *launcher, const struct decision *decision,
+		      unsigned int needed, const char **ret)
 {
-	if (needed == 0)
-		return NULL;
-	return index_match(launcher->config.index, decision->operation->opref,
-			   &decision->flags, needed);
+	int r = needed == 0
+			? -ENOENT
+			: index_match(launcher->config.index, decision->operation->opref,
+				      &decision->flags, needed, ret);
+
+	return r == -EINPROGRESS ? -EALREADY : r;
 }
 
-/* The same for a new run. */
+/* The same for a new run; what is not known yet may make it so. */
 static bool is_needless(const struct launcher *launcher,
 			const struct operation *operation, unsigned int needed,
 			struct str text)
 {
 	_cleanup_(decision_done) struct decision decision = DECISION_INIT;
 	_cleanup_(strbuf_done) struct strbuf ignored = STRBUF_INIT;
+	const char *match;
 	int r = decide_run(&launcher->decider, operation, "", text, true, &decision,
 			   &ignored);
 
 	if (r < 0)
 		return is_unfinished(text);
-	return find_match(launcher, &decision, statuses_that_do(&decision, needed));
+	r = find_match(launcher, &decision, statuses_that_do(&decision, needed), &match);
+	return r == 0 || r == -EALREADY;
 }
 
 int launch_check_run(struct launcher *launcher, const struct operation *operation,
@@ -252,7 +281,7 @@ static int hand_over(struct launcher *launcher, const struct job *job, int guild
 
 static int explain(int r, const char *what, struct strbuf *ret_why)
 {
-	if (r < 0 && r != -EINPROGRESS && ret_why->len == 0)
+	if (r < 0 && r != -EINPROGRESS && r != -EALREADY && ret_why->len == 0)
 		strbuf_addf(ret_why, "cannot %s: %s", what, strerror(-r));
 	return r;
 }
@@ -304,7 +333,8 @@ static int add_others(const struct launcher *launcher, struct job *job,
 
 	if (r < 0 || jobs.kind != JOBS_NUMBER || jobs.number == 0)
 		return r;
-	return index_each_live(launcher->config.index, add_other, &job->others);
+	r = index_each_live(launcher->config.index, add_other, &job->others);
+	return r == -EINPROGRESS ? -EALREADY : r;
 }
 
 /* What the run waits with if there is no slot for it. */
@@ -402,7 +432,7 @@ static int decide_unlocked(struct launcher *launcher, const struct run *run,
 	return decision.skip ? strbuf_adds(ret_answer, SKIPPED) : 1;
 }
 
-int launch_restart(struct launcher *launcher, const char *id, struct str text,
+static int restart(struct launcher *launcher, const char *id, struct str text,
 		   launch_fn fn, void *userdata, struct launch **ret,
 		   struct strbuf *ret_answer)
 {
@@ -448,13 +478,12 @@ int launch_flags(struct launcher *launcher, const char *id, struct str text, lau
 	return explain(r, "write the flags", ret_why);
 }
 
-static int make_run(struct launcher *launcher, enum job_kind kind,
-		    const struct operation *operation, unsigned int needed,
-		    struct str text, launch_fn fn, void *userdata, struct launch **ret,
-		    struct strbuf *ret_answer)
+static int make_run(struct launcher *launcher, const struct wish *wish, launch_fn fn,
+		    void *userdata, struct launch **ret, struct strbuf *ret_answer)
 {
 	_cleanup_(decision_done) struct decision decision = DECISION_INIT;
 	_cleanup_(job_done) struct job job = JOB_INIT;
+	unsigned int needed = wish->needed;
 	struct preparation preparation;
 	char id[STORE_ID_LEN + 1];
 	const char *match;
@@ -462,40 +491,132 @@ static int make_run(struct launcher *launcher, enum job_kind kind,
 
 	r = store_new_id(id);
 	if (r == 0)
-		r = decide_run(&launcher->decider, operation, id, text, true, &decision,
-			       ret_answer);
+		r = decide_run(&launcher->decider, wish->operation, id, wish->text, true,
+			       &decision, ret_answer);
 	if (r < 0)
 		return r;
 	needed = statuses_that_do(&decision, needed);
-	match = find_match(launcher, &decision, needed);
-	if (match)
+	r = find_match(launcher, &decision, needed, &match);
+	if (r == 0)
 		return strbuf_adds(ret_answer, match);
 
-	preparation = preparation_of(launcher, kind, &decision, id);
-	r = prepare_new(&preparation, &job);
+	preparation = preparation_of(launcher, wish->kind, &decision, id);
+	if (r == -ENOENT)
+		r = prepare_new(&preparation, &job);
 	if (r == 0)
-		r = add_pending(launcher, text, needed, &job);
+		r = add_pending(launcher, wish->text, needed, &job);
 	if (r == 0)
 		r = add_others(launcher, &job, ret_answer);
 	if (r == 0)
 		r = hand_over(launcher, &job, -1, id, fn, userdata, ret);
-	return explain(r, kind == JOB_START ? "start a run" : "stage a run", ret_answer);
+	return explain(r, wish->kind == JOB_START ? "start a run" : "stage a run",
+		       ret_answer);
+}
+
+/* -EALREADY: the index does not know all runs yet, and nothing has been done. */
+static int carry_out(struct launcher *launcher, const struct wish *wish, launch_fn fn,
+		     void *userdata, struct launch **ret, struct strbuf *ret_answer)
+{
+	return wish->id ? restart(launcher, wish->id, wish->text, fn, userdata, ret,
+				  ret_answer)
+			: make_run(launcher, wish, fn, userdata, ret, ret_answer);
+}
+
+/* Keeps @wish until the index knows all runs. */
+static int wait_for_index(struct launcher *launcher, const struct wish *wish,
+			  launch_fn fn, void *userdata, struct launch **ret)
+{
+	_cleanup_(launch_freep) struct launch *launch = calloc(1, sizeof(*launch));
+
+	if (!launch)
+		return -ENOMEM;
+	list_init(&launch->link);
+	launch->launcher = launcher;
+	launch->fn = fn;
+	launch->userdata = userdata;
+	launch->wish = *wish;
+	launch->text = str_dup(wish->text);
+	launch->id = wish->id ? strdup(wish->id) : NULL;
+	if (!launch->text || (wish->id && !launch->id))
+		return -ENOMEM;
+	launch->operation = operation_ref((struct operation *)(uintptr_t)wish->operation);
+	launch->wish.text = str_from(launch->text);
+	launch->wish.id = launch->id;
+	list_append(&launcher->waiting, &launch->link);
+	*ret = take_ptr(launch);
+	return -EINPROGRESS;
+}
+
+static int begin(struct launcher *launcher, const struct wish *wish, launch_fn fn,
+		 void *userdata, struct launch **ret, struct strbuf *ret_answer)
+{
+	int r = carry_out(launcher, wish, fn, userdata, ret, ret_answer);
+
+	if (r == -EALREADY)
+		r = wait_for_index(launcher, wish, fn, userdata, ret);
+	return r;
+}
+
+static void on_waited(void *userdata, int r, struct str answer)
+{
+	_cleanup_(launch_freep) struct launch *launch = userdata;
+
+	if (launch->fn)
+		launch->fn(launch->userdata, r, answer);
+}
+
+void launcher_ask_again(struct launcher *launcher)
+{
+	struct list waiting;
+
+	list_init(&waiting);
+	list_append_all(&waiting, &launcher->waiting);
+	while (!list_is_empty(&waiting)) {
+		struct launch *launch = list_entry(waiting.next, struct launch, link);
+		_cleanup_(strbuf_done) struct strbuf answer = STRBUF_INIT;
+		int r;
+
+		list_unlink(&launch->link);
+		r = carry_out(launcher, &launch->wish, on_waited, launch, &launch->next,
+			      &answer);
+		if (r == -EALREADY)
+			list_append(&launcher->waiting, &launch->link);
+		else if (r == -EINPROGRESS)
+			list_append(&launcher->launches, &launch->link);
+		else
+			on_waited(launch, r, strbuf_str(&answer));
+	}
+}
+
+int launch_restart(struct launcher *launcher, const char *id, struct str text,
+		   launch_fn fn, void *userdata, struct launch **ret,
+		   struct strbuf *ret_answer)
+{
+	struct wish wish = { .kind = JOB_START, .id = id, .text = text };
+
+	return begin(launcher, &wish, fn, userdata, ret, ret_answer);
 }
 
 int launch_run(struct launcher *launcher, const struct operation *operation,
 	       unsigned int needed, struct str text, launch_fn fn, void *userdata,
 	       struct launch **ret, struct strbuf *ret_answer)
 {
-	return make_run(launcher, JOB_START, operation, needed, text, fn, userdata, ret,
-			ret_answer);
+	struct wish wish = {
+		.kind = JOB_START, .operation = operation, .needed = needed, .text = text
+	};
+
+	return begin(launcher, &wish, fn, userdata, ret, ret_answer);
 }
 
 int launch_stage(struct launcher *launcher, const struct operation *operation,
 		 unsigned int needed, struct str text, launch_fn fn, void *userdata,
 		 struct launch **ret, struct strbuf *ret_answer)
 {
-	return make_run(launcher, JOB_STAGE, operation, needed, text, fn, userdata, ret,
-			ret_answer);
+	struct wish wish = {
+		.kind = JOB_STAGE, .operation = operation, .needed = needed, .text = text
+	};
+
+	return begin(launcher, &wish, fn, userdata, ret, ret_answer);
 }
 
 /* A job that needs nothing but the run. */
@@ -508,11 +629,19 @@ static int hand_over_plain(struct launcher *launcher, enum job_kind kind,
 	return hand_over(launcher, &job, guild_fd, answer, fn, userdata, ret);
 }
 
-/* Another run with the same flags may have come to its end meanwhile. */
-static bool is_matched(const struct launcher *launcher, const struct run *run,
-		       const struct pending *pending, const struct decision *decision)
+/*
+ * Another run with the same flags may have come to its end meanwhile. 0: so it is; else
+ * as find_match().
+ */
+static int find_match_in_turn(const struct launcher *launcher, const struct run *run,
+			      const struct pending *pending,
+			      const struct decision *decision)
 {
-	return !run_was_started(run) && find_match(launcher, decision, pending->needed);
+	const char *match;
+
+	return run_was_started(run)
+		       ? -ENOENT
+		       : find_match(launcher, decision, pending->needed, &match);
 }
 
 static int turn_locked(struct launcher *launcher, const struct run *run, int guild_fd,
@@ -533,11 +662,14 @@ static int turn_locked(struct launcher *launcher, const struct run *run, int gui
 	r = decide_turn(&decider, run, str_from(pending.request), &decision, ret_answer);
 	if (r < 0)
 		return r;
-	if (decision.skip || is_matched(launcher, run, &pending, &decision))
+	if (!decision.skip)
+		r = find_match_in_turn(launcher, run, &pending, &decision);
+	if (r == 0)
 		return hand_over_plain(launcher, JOB_LEAVE, run, guild_fd, SKIPPED, fn,
 				       userdata, ret);
 	preparation = preparation_of(launcher, JOB_START, &decision, run_id(run));
-	r = prepare_restart(&preparation, run, &job);
+	if (r == -ENOENT)
+		r = prepare_restart(&preparation, run, &job);
 	job.in_turn = true;
 	if (r == 0)
 		r = add_others(launcher, &job, ret_answer);

@@ -51,6 +51,12 @@ int launch_check_flags(struct launcher *launcher, const char *id, struct str tex
 int launch_check_run(struct launcher *launcher, const struct operation *operation,
 		     unsigned int needed, struct str text, struct strbuf *ret_why);
 
+/*
+ * The index has told: what has waited until it knew all runs (whether one of them makes a
+ * new one needless, or takes a job slot) is carried out now.
+ */
+void launcher_ask_again(struct launcher *launcher);
+
 /* Called once when a start or a stage is on disk (0 and the answer) or failed (-errno, a
  * sentence).
  */
@@ -83,9 +89,10 @@ int launch_flags(struct launcher *launcher, const char *id, struct str text, lau
 
 /*
  * Starts the run @id, whose turn has come (engine/queue.h). As launch_restart(), but
- * -EAGAIN when no slot is free after all; -EBUSY when somebody has its transition lock
- * now; -ESTALE when there is no such run, or it does not wait. A run that is not needed
- * any more is taken out of the queue, and that is the answer.
+ * -EAGAIN when no slot is free after all; -EALREADY while the index does not know all
+ * runs, which it will tell; -EBUSY when somebody has its transition lock now; -ESTALE
+ * when there is no such run, or it does not wait. A run that is not needed any more is
+ * taken out of the queue, and that is the answer.
  */
 int launch_turn(struct launcher *launcher, const char *id, launch_fn fn, void *userdata,
 		struct launch **ret, struct strbuf *ret_answer);

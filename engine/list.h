@@ -44,3 +44,15 @@ static inline void list_unlink(struct list *link)
 	link->previous->next = link->next;
 	list_init(link);
 }
+
+/* Moves all members of @from to the end of @list. */
+static inline void list_append_all(struct list *list, struct list *from)
+{
+	if (list_is_empty(from))
+		return;
+	from->next->previous = list->previous;
+	list->previous->next = from->next;
+	from->previous->next = list;
+	list->previous = from->previous;
+	list_init(from);
+}

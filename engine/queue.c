@@ -356,7 +356,7 @@ static void refused(struct queue *queue, const char *id, int r, struct str why)
 		queue_look(queue);
 	} else if (r == -EBUSY) {
 		wait_for_lock(queue, id);
-	} else if (is_passing(r)) {
+	} else if (is_passing(r) || r == -EALREADY) {
 		loop_timer_set(queue->timer, TICK_US);
 	} else if (r == -EIO) {
 		/* Its disk, or its supervisor was killed: it waits on, the others don't.

@@ -316,6 +316,16 @@ static void on_answer(void *userdata)
 	session_ask_again(program->session);
 }
 
+static void on_index(void *userdata)
+{
+	struct program *program = userdata;
+
+	launcher_ask_again(program->launcher);
+	session_ask_again(program->session);
+	if (program->queue)
+		queue_look(program->queue);
+}
+
 static void on_signal(void *userdata, const struct signalfd_siginfo *info)
 {
 	struct program *program = userdata;
@@ -352,7 +362,8 @@ static int make_parts(struct program *program)
 
 	r = loop_new(&program->loop);
 	if (r == 0)
-		r = index_new(program->store, &program->index);
+		r = index_new(program->loop, program->store, on_index, program,
+			      &program->index);
 	if (r == 0)
 		r = python_new(program->loop, program->flags_helper, &program->python);
 	if (r == 0)

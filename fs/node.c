@@ -128,6 +128,12 @@ static const struct node_type *find_entry(const struct node_type *entries,
 	return NULL;
 }
 
+/* Does it say nothing of whether an entry is there? */
+static bool is_unknown(int r)
+{
+	return r == -EINPROGRESS || file_is_lack(r);
+}
+
 /* Makes the child that is called @name, without looking whether it is there. */
 static int make_child(const struct node *dir, const struct node_type *type,
 		      const char *name, struct node *ret_child)
@@ -151,7 +157,7 @@ static int make_child(const struct node *dir, const struct node_type *type,
 	if (r < 0 || !type->exists)
 		return r;
 	r = type->exists(ret_child);
-	return r < 0 && !file_is_lack(r) ? -ENOENT : r;
+	return r < 0 && !is_unknown(r) ? -ENOENT : r;
 }
 
 static bool is_same_text(const char *a, const char *b)
@@ -329,7 +335,7 @@ int node_list(const struct node *dir, node_list_fn fn, void *userdata)
 		if (r == 0)
 			fn(userdata, type->name, node_mode(&child));
 		node_done(&child);
-		if (file_is_lack(r))
+		if (is_unknown(r))
 			return r;
 	}
 	return dir->type->list ? dir->type->list(dir, fn, userdata) : 0;

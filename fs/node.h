@@ -51,8 +51,8 @@ struct node_type {
 	int (*list)(const struct node *dir, node_list_fn fn, void *userdata);
 
 	/*
-	 * Is the entry there now? Without it, always. 0; or -errno: it is not, or, where
-	 * file_is_lack(), that can't be seen now.
+	 * Is the entry there now? Without it, always. 0; -EINPROGRESS; or -errno: it is
+	 * not, or, where file_is_lack(), that can't be seen now.
 	 */
 	int (*exists)(const struct node *node);
 	/* For an entry that users create and remove: else both are EPERM. */

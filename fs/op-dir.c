@@ -278,7 +278,9 @@ static int needed_remove(const struct node *node)
 
 static int latest_exists(const struct node *node)
 {
-	return index_latest(node->view->index, node->op_name) ? 0 : -ENOENT;
+	const char *id;
+
+	return index_latest(node->view->index, node->op_name, &id);
 }
 
 /* From ops/OP/, or ops/DIR/OP/, up to runs/ID. */
@@ -295,10 +297,11 @@ static int add_way_up(const struct node *node, size_t n_more, struct strbuf *ret
 
 static int latest_link(const struct node *node, struct strbuf *ret_target)
 {
-	const char *id = index_latest(node->view->index, node->op_name);
+	const char *id;
+	int r = index_latest(node->view->index, node->op_name, &id);
 
-	if (!id)
-		return -ENOENT;
+	if (r < 0)
+		return r;
 	add_way_up(node, 0, ret_target);
 	return strbuf_adds(ret_target, id);
 }

@@ -48,14 +48,17 @@ static int readme_read(const struct node *node, struct strbuf *ret_text)
 
 static int latest_exists(const struct node *node)
 {
-	return index_latest(node->view->index, NULL) ? 0 : -ENOENT;
+	const char *id;
+
+	return index_latest(node->view->index, NULL, &id);
 }
 
 static int latest_link(const struct node *node, struct strbuf *ret_target)
 {
-	const char *id = index_latest(node->view->index, NULL);
+	const char *id;
+	int r = index_latest(node->view->index, NULL, &id);
 
-	return id ? strbuf_addf(ret_target, "runs/%s", id) : -ENOENT;
+	return r < 0 ? r : strbuf_addf(ret_target, "runs/%s", id);
 }
 
 static int latest_mtime(const struct node *node, struct timespec *ret)

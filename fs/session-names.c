@@ -166,16 +166,24 @@ void runfs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set
 		answer_getattr(req, node);
 }
 
-void runfs_readlink(fuse_req_t req, fuse_ino_t ino)
+void answer_readlink(fuse_req_t req, struct node *node)
 {
 	_cleanup_(strbuf_done) struct strbuf target = STRBUF_INIT;
-	const struct node *node = node_of(req, ino);
 	int r = node->type->link ? node->type->link(node, &target) : -EINVAL;
 
-	if (r < 0)
+	if (r == -EINPROGRESS)
+		(void)waiter_park(req,
+				  (struct waiter){ .kind = WAIT_READLINK, .node = node },
+				  NULL);
+	else if (r < 0)
 		reply_error(req, r);
 	else
 		(void)fuse_reply_readlink(req, strbuf_cstr(&target));
+}
+
+void runfs_readlink(fuse_req_t req, fuse_ino_t ino)
+{
+	answer_readlink(req, node_of(req, ino));
 }
 
 static void add_listed(void *userdata, const char *name, mode_t mode)
@@ -193,10 +201,7 @@ static void add_listed(void *userdata, const char *name, mode_t mode)
 		}
 		listing->entries = grown;
 	}
-	listing->entries[n] =
-		(struct listed){ .name = strdup(name),
-				 .mode = mode,
-				 .ino = node_entry_ino(listing->dir, name) };
+	listing->entries[n] = (struct listed){ .name = strdup(name), .mode = mode };
 	if (listing->entries[n].name)
 		listing->n_entries++;
 	else
@@ -260,11 +265,11 @@ void runfs_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		return;
 	}
 	for (size_t i = (size_t)offset; i < listing->n_entries; i++) {
+		const char *name = listing->entries[i].name;
 		struct stat st = { .st_mode = listing->entries[i].mode,
-				   .st_ino = listing->entries[i].ino };
-		size_t len =
-			fuse_add_direntry(req, buffer + used, size - used,
-					  listing->entries[i].name, &st, (off_t)i + 1);
+				   .st_ino = node_entry_ino(listing->dir, name) };
+		size_t len = fuse_add_direntry(req, buffer + used, size - used, name, &st,
+					       (off_t)i + 1);
 
 		if (len > size - used)
 			break;

@@ -41,8 +41,9 @@ struct session {
 
 /* A request that waits. */
 enum waiter_kind {
-	WAIT_LOOKUP, /* for what is being found out, as the next three */
+	WAIT_LOOKUP, /* for what is being found out, as the next four */
 	WAIT_GETATTR,
+	WAIT_READLINK,
 	WAIT_OPEN,
 	WAIT_OPENDIR,
 	WAIT_READ,    /* the same; or for the run, or for the handle's commit */
@@ -80,7 +81,6 @@ struct listing {
 	struct listed {
 		char *name;
 		mode_t mode;
-		uint64_t ino;
 	} * entries;
 	size_t n_entries;
 	bool failed;
@@ -166,6 +166,7 @@ void listing_free(struct listing *listing);
 /* Each answers a request, at once or when session_ask_again() is called. */
 void answer_lookup(fuse_req_t req, struct node *dir, const char *name);
 void answer_getattr(fuse_req_t req, struct node *node);
+void answer_readlink(fuse_req_t req, struct node *node);
 void answer_open(fuse_req_t req, struct node *node, struct fuse_file_info fi);
 void answer_opendir(fuse_req_t req, struct node *node, struct fuse_file_info fi);
 

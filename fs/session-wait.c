@@ -264,6 +264,9 @@ static void retry(struct waiter *waiter)
 	case WAIT_GETATTR:
 		answer_getattr(req, node);
 		break;
+	case WAIT_READLINK:
+		answer_readlink(req, node);
+		break;
 	case WAIT_OPEN:
 		answer_open(req, node, fi);
 		break;

@@ -52,9 +52,11 @@ int view_look(struct view *view, const char *run_id, struct run_moment *ret)
 int view_latest_time(struct view *view, const char *op_name, struct timespec *ret)
 {
 	_cleanup_(run_freep) struct run *run = NULL;
-	const char *id = index_latest(view->index, op_name);
-	int r = id ? store_find(view->store, id, &run) : -ENOENT;
+	const char *id;
+	int r = index_latest(view->index, op_name, &id);
 
+	if (r == 0)
+		r = store_find(view->store, id, &run);
 	return r < 0 ? r : run_time(run, ret);
 }
 

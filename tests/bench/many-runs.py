@@ -1,11 +1,13 @@
 #!/usr/bin/python3
-"""What a home of very many runs costs, measured by hand: many-runs.py [N]  (100000)
+"""What a home of very many runs costs, measured by hand: many-runs.py [N [HOME]]  (100000)
 
-Makes a home of N ended runs in $TMPDIR, mounts it with $RUNFS_MOUNT (and $RUNFS_LIBEXEC),
-and prints for each thing that users do how long it took the first time and again at once,
-beside the same done to the home itself. At the end: what the daemon takes of memory, and
-how many inotify watches. All run on one CPU, since on a small virtual machine placement
-decides more than the code does.
+Makes a home of N ended runs in $TMPDIR (or HOME, which is left for the next time), mounts
+it with $RUNFS_MOUNT (and $RUNFS_LIBEXEC), and prints for what needs all runs how long it
+took, and the longest that stat(2) of README had to wait meanwhile. Then, for each thing
+that users do, how long it took the first time and again at once, beside the same done to
+the home itself. At the end: what the daemon takes of memory, and how many inotify
+watches. All run on one CPU, since on a small virtual machine placement decides more than
+the code does.
 """
 
 import os
@@ -13,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 OPREF = "script:/nowhere '' '' made-up"
@@ -39,6 +42,22 @@ def took_ms(call):
     start = time.monotonic()
     call()
     return (time.monotonic() - start) * 1000
+
+
+def longest_wait_ms(path, call):
+    """What @call took, and the longest stat of @path meanwhile."""
+    done, waits = threading.Event(), []
+
+    def look():
+        while not done.wait(0.001):
+            waits.append(took_ms(lambda: os.stat(path)))
+
+    looker = threading.Thread(target=look)
+    looker.start()
+    took = took_ms(call)
+    done.set()
+    looker.join()
+    return took, max(waits, default=0)
 
 
 def quiet(*argv):
@@ -82,6 +101,19 @@ def figures(mnt, runs, number):
     ]
 
 
+def measure_waits(mnt):
+    print(f"{'ms':28} {'took':>9} {'others':>9}")
+    for title, call in [
+            ("ls runs, the first time", lambda: quiet("ls", f"{mnt}/runs")),
+            ("ls runs, again", lambda: quiet("ls", f"{mnt}/runs")),
+            ("ls runs, a second later", lambda: quiet("ls", f"{mnt}/runs")),
+            ("latest, a second later", lambda: os.readlink(f"{mnt}/latest")),
+            ("latest, again", lambda: os.readlink(f"{mnt}/latest"))]:
+        time.sleep(0 if "again" in title else 1.1)
+        took, longest = longest_wait_ms(f"{mnt}/README", call)
+        print(f"{title:28} {took:9.1f} {longest:9.1f}", flush=True)
+
+
 def daemon_of(mnt):
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -106,13 +138,20 @@ def watches(pid):
     return number
 
 
-def measure(place, number):
-    home, mnt = f"{place}/home", f"{place}/mnt"
-    for path in (f"{home}/runs", mnt):
-        os.makedirs(path)
+def make_home(home, number):
+    os.makedirs(f"{home}/runs")
     print(f"{number} runs, made in "
           f"{took_ms(lambda: [make_run(f'{home}/runs', i) for i in range(number)]):.0f}"
           " ms", flush=True)
+
+
+def measure(home, mnt, number):
+    os.mkdir(mnt)
+    quiet(os.environ["RUNFS_MOUNT"], home, mnt)
+    try:
+        measure_waits(mnt)
+    finally:
+        quiet("umount", mnt)
     mounting = took_ms(lambda: quiet(os.environ["RUNFS_MOUNT"], home, mnt))
     pid = daemon_of(mnt)
     try:
@@ -135,8 +174,11 @@ def main():
     number = int(sys.argv[1]) if len(sys.argv) > 1 else 100000
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     place = tempfile.mkdtemp(prefix="many-runs.")
+    home = sys.argv[2] if len(sys.argv) > 2 else f"{place}/home"
     try:
-        measure(place, number)
+        if not os.path.exists(home):
+            make_home(home, number)
+        measure(home, f"{place}/mnt", number)
     finally:
         shutil.rmtree(place)
 

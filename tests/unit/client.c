@@ -28,6 +28,12 @@ static void on_answer(void *userdata)
 	loop_stop(loop);
 }
 
+static void on_index(void *userdata)
+{
+	launcher_ask_again(view.launcher);
+	loop_stop(loop);
+}
+
 static void on_committed(void *userdata, struct handle *handle)
 {
 	loop_stop(loop);
@@ -78,7 +84,7 @@ void client_make(void)
 	view_init(&view);
 	view.store = scratch_store();
 	cr_assert_eq(loop_new(&loop), 0);
-	cr_assert_eq(index_new(view.store, &view.index), 0);
+	cr_assert_eq(index_new(loop, view.store, on_index, NULL, &view.index), 0);
 	cr_assert_eq(python_new(loop, keep(3, helper("python-flags.py")), &python), 0);
 	cr_assert_eq(project_new(python, project, on_answer, NULL, &view.project), 0);
 	cr_assert_eq(stopper_new(loop, 1000000, &view.stopper), 0);
@@ -270,8 +276,10 @@ char *client_list(const char *path)
 	struct node *node = client_node(path);
 	int r;
 
-	while ((r = node_list(node, add_name, &names)) == -EINPROGRESS)
+	while ((r = node_list(node, add_name, &names)) == -EINPROGRESS) {
+		strbuf_reset(&names);
 		run_patiently(loop);
+	}
 
 	cr_assert_eq(r, 0, "%s: %s", path, strerror(-r));
 	strbuf_adds(&names, "");

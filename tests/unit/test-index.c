@@ -2,6 +2,7 @@
 #include "engine/index.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,22 +12,34 @@
 
 #include "engine/file.h"
 #include "expect.h"
+#include "patience.h"
 #include "scratch.h"
 
+static struct loop *loop;
 static struct store *store;
 static struct index *runs;
+static void (*ask)(void); /* what who waits for the index does when that is told */
+
+static void on_index(void *userdata)
+{
+	if (ask)
+		ask();
+	loop_stop(loop);
+}
 
 static void begin(void)
 {
 	scratch_make();
 	store = scratch_store();
-	cr_assert_eq(index_new(store, &runs), 0);
+	cr_assert_eq(loop_new(&loop), 0);
+	cr_assert_eq(index_new(loop, store, on_index, NULL, &runs), 0);
 }
 
 static void end(void)
 {
 	index_free(runs);
 	store_free(store);
+	loop_free(loop);
 	scratch_remove();
 }
 
@@ -52,19 +65,27 @@ static void expect_runs(const char *op_name, const char *expected, const char *a
 {
 	_cleanup_(strbuf_done) struct strbuf ids = STRBUF_INIT;
 
-	cr_expect_eq(index_each(runs, op_name, add_id, &ids), 0);
+	int r;
+
+	while ((r = index_each(runs, op_name, add_id, &ids)) == -EINPROGRESS)
+		run_patiently(loop);
+	cr_expect_eq(r, 0);
 	expect_text(strbuf_str(&ids), expected, about);
 }
 
-static void expect_id(const char *id, const char *expected, const char *about)
+static void expect_latest(const char *op_name, const char *expected, const char *about)
 {
-	expect_text(str_from(id ? id : "(none)"), expected, about);
+	const char *id = "(none)";
+
+	while (index_latest(runs, op_name, &id) == -EINPROGRESS)
+		run_patiently(loop);
+	expect_text(str_from(id), expected, about);
 }
 
 Test(index, a_home_without_runs_has_none)
 {
 	expect_runs(NULL, "", "no runs/");
-	cr_expect_null(index_latest(runs, NULL));
+	expect_latest(NULL, "(none)", "no runs/");
 	index_free(NULL);
 }
 
@@ -115,7 +136,7 @@ Test(index, a_run_that_went_is_gone_when_it_is_told)
 	scratch_delete("home/runs/a");
 	index_run_changed(runs, "a");
 	expect_runs(NULL, "b ", "");
-	expect_id(index_latest(runs, NULL), "b", "");
+	expect_latest(NULL, "b", "");
 	index_run_changed(runs, "a");
 	index_run_changed(runs, ".hidden");
 	expect_runs(NULL, "b ", "told again");
@@ -144,32 +165,32 @@ Test(index, the_latest_is_the_one_started_last)
 	put_run("a", TRAIN, "200\n");
 	put_run("b", TEST, "300\n");
 	put_run("c", TRAIN, "100\n");
-	expect_id(index_latest(runs, NULL), "b", "all");
-	expect_id(index_latest(runs, "train"), "a", "train");
-	expect_id(index_latest(runs, "none"), "(none)", "none");
+	expect_latest(NULL, "b", "all");
+	expect_latest("train", "a", "train");
+	expect_latest("none", "(none)", "none");
 }
 
 Test(index, one_that_was_never_started_counts_from_its_making)
 {
 	put_run("a", TRAIN, "200\n");
 	put_run("b", TRAIN, NULL);
-	expect_id(index_latest(runs, NULL), "a", "b has no time");
+	expect_latest(NULL, "a", "b has no time");
 	scratch_put_attr("b", "initialized", "300\n");
 	index_run_changed(runs, "b");
-	expect_id(index_latest(runs, NULL), "b", "b is newer");
+	expect_latest(NULL, "b", "b is newer");
 	scratch_put_attr("b", "started", "100\n");
 	index_run_changed(runs, "b");
-	expect_id(index_latest(runs, NULL), "a", "b was started earlier");
+	expect_latest(NULL, "a", "b was started earlier");
 }
 
 Test(index, a_start_makes_a_run_the_latest)
 {
 	put_run("a", TRAIN, "100\n");
 	put_run("b", TRAIN, "200\n");
-	expect_id(index_latest(runs, NULL), "b", "before");
+	expect_latest(NULL, "b", "before");
 	scratch_put_attr("a", "started", "300\n");
 	index_run_changed(runs, "a");
-	expect_id(index_latest(runs, NULL), "a", "after");
+	expect_latest(NULL, "a", "after");
 }
 
 static void wait_ms(long ms)
@@ -184,11 +205,11 @@ Test(index, a_start_that_nobody_told_is_seen_within_a_second)
 	put_run("a", TRAIN, "100\n");
 	put_run("b", TRAIN, "200\n");
 	wait_ms(150);
-	expect_id(index_latest(runs, NULL), "b", "before");
+	expect_latest(NULL, "b", "before");
 	scratch_put_attr("a", "started", "300\n");
 	scratch_put_guild("a", "PENDING", ""); /* a start changes .guild itself */
 	wait_ms(1100);
-	expect_id(index_latest(runs, NULL), "a", "after");
+	expect_latest(NULL, "a", "after");
 }
 
 Test(index, a_run_that_went_is_gone_within_a_second)
@@ -199,18 +220,18 @@ Test(index, a_run_that_went_is_gone_within_a_second)
 	scratch_delete("home/runs/a");
 	wait_ms(1100);
 	expect_runs(NULL, "b ", "after");
-	expect_id(index_latest(runs, NULL), "b", "after");
+	expect_latest(NULL, "b", "after");
 }
 
 Test(index, a_change_within_the_grain_of_time_is_not_missed)
 {
 	put_run("a", TRAIN, "100\n");
 	put_run("b", TRAIN, "200\n");
-	expect_id(index_latest(runs, NULL), "b", "before");
+	expect_latest(NULL, "b", "before");
 	/* Without another change to .guild: its times may stand still for a tick. */
 	scratch_put_attr("a", "started", "300\n");
 	wait_ms(1100);
-	expect_id(index_latest(runs, NULL), "a", "after");
+	expect_latest(NULL, "a", "after");
 }
 
 static void put_match(const char *id, const char *started, const char *flags,
@@ -253,22 +274,153 @@ Test(index, a_match_is_the_newest_equal_run_of_the_operation)
 	scratch_put_guild("staged", "STAGED", "");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		_cleanup_(flags_done) struct flags flags = FLAGS_INIT;
+		const char *id = "(none)";
 
 		flags_of(rows[i].flags, &flags);
-		expect_id(index_match(runs, rows[i].opref, &flags, rows[i].statuses),
-			  rows[i].expected, rows[i].flags);
+		while (index_match(runs, rows[i].opref, &flags, rows[i].statuses, &id) ==
+		       -EINPROGRESS)
+			run_patiently(loop);
+		expect_text(str_from(id), rows[i].expected, rows[i].flags);
 	}
 }
 
-Test(index, thousands_of_runs_are_listed_in_order)
+/* More than one slice takes: a scan of them is not through when it is asked for. */
+#define N_MANY 500
+
+static void put_many(void)
 {
-	_cleanup_(strbuf_done) struct strbuf expected = STRBUF_INIT;
 	char id[8];
 
-	for (int i = 0; i < 2000; i++) {
-		(void)snprintf(id, sizeof(id), "%04d", (i * 7) % 2000);
-		scratch_put_run(id);
-		strbuf_addf(&expected, "%04d ", i);
+	for (int i = 0; i < N_MANY; i++) {
+		(void)snprintf(id, sizeof(id), "%04d", (i * 7) % N_MANY);
+		put_run(id, TRAIN, "5\n");
 	}
-	expect_runs(NULL, strbuf_cstr(&expected), "2000 runs");
+}
+
+/* What the parked ask for, and what they are told. */
+static struct strbuf told_ids;
+static const char *told_latest;
+static int told_r;
+
+static void ask_for_all(void)
+{
+	strbuf_reset(&told_ids);
+	told_r = index_each(runs, NULL, add_id, &told_ids);
+	if (index_latest(runs, NULL, &told_latest) < 0)
+		told_latest = "(none)";
+}
+
+static void add_number(struct strbuf *ret, int number)
+{
+	strbuf_addf(ret, "%04d ", number);
+}
+
+static void expect_told_all_but(int left_out, const char *last)
+{
+	_cleanup_(strbuf_done) struct strbuf expected = STRBUF_INIT;
+
+	for (int i = 0; i < N_MANY; i++) {
+		if (i != left_out)
+			add_number(&expected, i);
+	}
+	strbuf_adds(&expected, last);
+	cr_expect_eq(told_r, 0);
+	expect_text(strbuf_str(&told_ids), strbuf_cstr(&expected), "what is told");
+	strbuf_done(&told_ids);
+}
+
+/* Asks for what is not known yet, to be told it when the loop runs. */
+static void begin_scan(void)
+{
+	ask_for_all();
+	cr_assert_eq(told_r, -EINPROGRESS);
+	expect_text(strbuf_str(&told_ids), "", "nothing by halves");
+	ask = ask_for_all;
+}
+
+Test(index, who_asks_for_many_runs_waits_and_is_told_all)
+{
+	put_many();
+	begin_scan();
+	run_patiently(loop);
+	expect_told_all_but(-1, "");
+	expect_text(str_from(told_latest), "0000", "the first of equals");
+}
+
+Test(index, what_comes_and_goes_while_all_are_looked_at_is_told)
+{
+	put_many();
+	begin_scan();
+	put_run("new", TRAIN, "6\n");
+	index_run_changed(runs, "new");
+	scratch_delete("home/runs/0000");
+	index_run_changed(runs, "0000");
+	scratch_delete("home/runs/0499");
+	index_run_changed(runs, "0499");
+	put_run("0499", TRAIN, "7\n");
+	index_run_changed(runs, "0499");
+	run_patiently(loop);
+	expect_told_all_but(0, "new ");
+	expect_text(str_from(told_latest), "0499", "");
+}
+
+/* Its names and times changed, and an overflow has lost of which runs. */
+Test(index, a_change_of_all_while_they_are_looked_at_is_told)
+{
+	put_many();
+	begin_scan();
+	run_for(loop, 2000);
+	scratch_delete("home/runs/0000");
+	put_run("0000.old", TRAIN, "6\n");
+	index_list_changed(runs);
+	run_patiently(loop);
+	cr_expect_eq(told_r, 0);
+	expect_text(str_from(told_latest), "0000.old", "");
+	cr_expect_eq(strncmp(strbuf_cstr(&told_ids), "0000.old 0001 ", 14), 0);
+	strbuf_done(&told_ids);
+}
+
+static void change_all(void *userdata, uint32_t events)
+{
+	struct loop_source **timer = userdata;
+
+	index_list_changed(runs);
+	loop_timer_set(*timer, 0);
+}
+
+/* As where inotify fails, on a slow machine. */
+Test(index, who_waits_is_told_though_all_changes_again_and_again)
+{
+	_cleanup_(loop_source_freep) struct loop_source *timer = NULL;
+
+	put_many();
+	begin_scan();
+	cr_assert_eq(loop_add_timer(loop, change_all, &timer, &timer), 0);
+	loop_timer_set(timer, 0);
+	run_patiently(loop);
+	expect_told_all_but(-1, "");
+}
+
+Test(index, whether_there_is_one_run_is_known_at_once)
+{
+	put_many();
+	cr_expect(index_has(runs, "train", "0007"));
+	cr_expect_not(index_has(runs, "test", "0007"));
+	cr_expect_not(index_has(runs, "train", "none"));
+	begin_scan();
+	cr_expect(index_has(runs, "train", "0008"));
+	run_patiently(loop);
+	expect_told_all_but(-1, "");
+}
+
+Test(index, a_home_that_goes_while_it_is_looked_at_has_no_runs)
+{
+	put_many();
+	begin_scan();
+	scratch_delete("home/runs");
+	index_list_changed(runs);
+	run_patiently(loop);
+	cr_expect_eq(told_r, 0);
+	expect_text(strbuf_str(&told_ids), "", "no runs");
+	expect_text(str_from(told_latest), "(none)", "");
 }

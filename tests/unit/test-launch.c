@@ -37,10 +37,15 @@ static void on_told(void *userdata)
 	loop_stop(loop);
 }
 
+static void on_index(void *userdata)
+{
+	launcher_ask_again(launcher);
+}
+
 static void make_nouns(void)
 {
 	cr_assert_eq(loop_new(&loop), 0);
-	cr_assert_eq(index_new(store, &runs), 0);
+	cr_assert_eq(index_new(loop, store, on_index, NULL, &runs), 0);
 	cr_assert_eq(python_new(loop, helper, &python), 0);
 	cr_assert_eq(project_new(python, project_dir, on_told, NULL, &project), 0);
 	config = (struct launcher_config){
@@ -180,6 +185,15 @@ static const char *await_answered_run(void)
 	return id;
 }
 
+static void expect_latest(const char *op_name, const char *expected)
+{
+	const char *id = "(none)";
+
+	while (index_latest(runs, op_name, &id) == -EINPROGRESS)
+		run_for(loop, 1000);
+	cr_expect_str_eq(id, expected);
+}
+
 Test(launch, a_run_is_on_disk_when_its_id_is_told)
 {
 	_cleanup_(run_freep) struct run *run = NULL;
@@ -188,7 +202,7 @@ Test(launch, a_run_is_on_disk_when_its_id_is_told)
 	cr_assert_eq(start("op", 0, "x=10\n"), 0, "%s", strbuf_cstr(&answer));
 	cr_expect_eq(answer.len, 32);
 	cr_assert_eq(store_find(store, strbuf_cstr(&answer), &run), 0);
-	cr_expect_str_eq(index_latest(runs, "op"), strbuf_cstr(&answer));
+	expect_latest("op", strbuf_cstr(&answer));
 	id = await_answered_run();
 	cr_expect_eq(run_status(run), RUN_COMPLETED);
 	expect_in_run(id, ".guild/output", "--x 10 --y a\n");
@@ -204,8 +218,8 @@ Test(launch, a_program_gets_flags_by_its_environment)
 	scratch_put_program("p/env.sh", "#!/bin/sh\necho \"$FLAG_A $0 $PWD\"\n");
 	cr_assert_eq(start("env.sh", 0, "a=b"), 0, "%s", strbuf_cstr(&answer));
 	id = await_answered_run();
-	cr_expect_null(index_latest(runs, "op"));
-	cr_expect_str_eq(index_latest(runs, "env.sh"), id);
+	expect_latest("op", "(none)");
+	expect_latest("env.sh", id);
 	expect_in_run(id, "env.sh", "#!/bin/sh\necho \"$FLAG_A $0 $PWD\"\n");
 }
 
@@ -659,4 +673,83 @@ Test(launch, a_start_goes_on_without_its_launcher)
 	await(has_new_flags, NULL, "the start");
 	await(has_ended, ID, "the end of the run");
 	cr_expect_eq(answer_r, 1);
+}
+
+/* So many that it takes more than a slice of the loop to look at them. */
+static void put_many_runs(void)
+{
+	char id[8];
+
+	for (int i = 0; i < 300; i++) {
+		(void)snprintf(id, sizeof(id), "%04d", i);
+		scratch_put_run(id);
+		scratch_put_guild(id, "opref", "script:/nowhere '' '' other");
+	}
+	index_list_changed(runs);
+}
+
+Test(launch, what_needs_to_know_all_runs_waits_until_they_are_known)
+{
+	_cleanup_(operation_unrefp) struct operation *operation = find_op("op");
+	_cleanup_free_ char *first = NULL;
+	struct launch *launch = NULL;
+
+	cr_assert_eq(start("op", 0, "x=10"), 0, "%s", strbuf_cstr(&answer));
+	first = strdup(await_answered_run());
+	put_many_runs();
+	answer_r = 1;
+	cr_assert_eq(launch_run(launcher, operation, COMPLETED, STR("x=10"), on_answer,
+				loop, &launch, &answer),
+		     -EINPROGRESS);
+	run_patiently(loop);
+	cr_expect_eq(answer_r, 0);
+	expect_text(strbuf_str(&answer), first, "the one that is needed");
+
+	index_list_changed(runs);
+	cr_expect_eq(start("op", COMPLETED, "x=11"), 0, "%s", strbuf_cstr(&answer));
+	cr_expect_str_neq(await_answered_run(), first);
+
+	index_list_changed(runs);
+	cr_expect_eq(start("lost", COMPLETED, ""), -ENOENT);
+}
+
+Test(launch, with_a_limit_a_restart_waits_until_the_live_runs_are_known)
+{
+	put_run("0\n");
+	put_many_runs();
+	scratch_put("home/runfs/jobs", "1\n");
+	cr_expect_eq(restart("x=3"), 0, "%s", strbuf_cstr(&answer));
+	expect_text(strbuf_str(&answer), "Restarting " ID, "");
+	(void)await_answered_run();
+	expect_in_run(ID, ".guild/attrs/flags", "x: 3\n'y': a\n");
+}
+
+static bool is_started(const char *op_name)
+{
+	const char *id;
+
+	return index_latest(runs, op_name, &id) == 0;
+}
+
+/* Who asked has gone; it is carried out all the same. */
+Test(launch, what_waits_may_be_forgotten)
+{
+	_cleanup_(operation_unrefp) struct operation *operation = find_op("op");
+	struct launch *launch = NULL;
+
+	put_many_runs();
+	answer_r = 1;
+	cr_assert_eq(launch_run(launcher, operation, COMPLETED, STR("x=10"), on_answer,
+				loop, &launch, &answer),
+		     -EINPROGRESS);
+	launch_forget(launch);
+	while (!is_started("op"))
+		run_for(loop, 5000);
+	cr_expect_eq(answer_r, 1);
+	launch = NULL;
+	index_list_changed(runs);
+	cr_assert_eq(launch_run(launcher, operation, COMPLETED, STR("x=12"), on_answer,
+				loop, &launch, &answer),
+		     -EINPROGRESS);
+	/* And so may all that waits, at the end. */
 }

@@ -28,6 +28,13 @@ static struct strbuf told; /* what came to what, in order */
 static size_t n_told, n_expected;
 static char *helper, *op_main;
 
+static void on_index(void *userdata)
+{
+	launcher_ask_again(launcher);
+	if (queue)
+		queue_look(queue);
+}
+
 static void begin(void)
 {
 	const char *scripts = getenv("RUNFS_SCRIPTS");
@@ -39,7 +46,7 @@ static void begin(void)
 	cr_assert_gt(asprintf(&helper, "%s/python-flags.py", scripts), 0);
 	cr_assert_gt(asprintf(&op_main, "%s/op-main.py", scripts), 0);
 	cr_assert_eq(loop_new(&loop), 0);
-	cr_assert_eq(index_new(store, &runs), 0);
+	cr_assert_eq(index_new(loop, store, on_index, NULL, &runs), 0);
 	cr_assert_eq(python_new(loop, helper, &python), 0);
 	config.loop = loop;
 	config.store = store;
@@ -175,11 +182,14 @@ Test(queue, one_that_nobody_announces_is_found_when_runs_are_listed)
 	put_waiting("b", 1, "");
 	put_waiting("a", 2, "");
 	scratch_delete("home/runfs/queue");
+	scratch_put("home/runfs/jobs", "pause\n");
 	serve();
 	run_for(loop, 10000);
 	cr_expect_eq(queue_length(queue), 0);
-	cr_expect_eq(index_each(runs, NULL, ignore, NULL), 0);
+	while (index_each(runs, NULL, ignore, NULL) == -EINPROGRESS)
+		run_for(loop, 1000);
 	cr_expect(scratch_has("home/runfs/queue/a"));
+	scratch_put("home/runfs/jobs", "0\n");
 	await_told(2);
 	cr_expect_str_eq(strbuf_cstr(&told), "b: 0 Restarting b\na: 0 Restarting a\n");
 	expect_output("a", "1\n");
