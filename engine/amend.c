@@ -27,6 +27,7 @@ struct amendment {
 	enum metadata which;
 	char *id;
 	struct strbuf text;
+	struct strbuf old, new;	   /* the attribute, before and after; empty: none */
 	struct loop_source *timer; /* while the lock is another's */
 	struct spawn *spawn;	   /* while it is written */
 	int64_t since_us;
@@ -57,6 +58,8 @@ static void amendment_free(struct amendment *amendment)
 	loop_source_free(amendment->timer);
 	spawn_forget(amendment->spawn);
 	strbuf_done(&amendment->text);
+	strbuf_done(&amendment->old);
+	strbuf_done(&amendment->new);
 	free(amendment->id);
 	free(amendment);
 }
@@ -67,14 +70,6 @@ static void end(struct amendment *amendment, int r, struct str why)
 	_cleanup_(amendment_freep) struct amendment *ended = amendment;
 
 	ended->fn(ended->userdata, r, why);
-}
-
-static void on_written(void *userdata, int r, struct str why)
-{
-	struct amendment *amendment = userdata;
-
-	amendment->spawn = NULL;
-	end(amendment, r, why);
 }
 
 static int find(const struct amendment *amendment, struct run **ret_run,
@@ -89,6 +84,44 @@ static int find(const struct amendment *amendment, struct run **ret_run,
 	/* Opened for itself: the lock is of this opening. */
 	*ret_guild_fd = file_open_dir(run_guild_fd(*ret_run), ".");
 	return *ret_guild_fd < 0 ? *ret_guild_fd : 0;
+}
+
+/* 0, also when there is none. */
+static int read_attr(const struct amendment *amendment, const struct run *run,
+		     struct strbuf *ret)
+{
+	int r = run_attr_text(run, metadata_attr(amendment->which), ret);
+
+	return r == -ENOENT ? 0 : r;
+}
+
+/*
+ * The disk did not take it: what is told to have failed has not been. Where somebody has
+ * the lock or has written since, that is what holds.
+ */
+static void take_back(const struct amendment *amendment)
+{
+	_cleanup_(strbuf_done) struct strbuf why = STRBUF_INIT, now = STRBUF_INIT;
+	_cleanup_(run_freep) struct run *run = NULL;
+	_cleanup_close_ int guild_fd = -1;
+
+	if (find(amendment, &run, &guild_fd, &why) < 0 || lock_try(guild_fd) < 0)
+		return;
+	if (read_attr(amendment, run, &now) == 0 &&
+	    str_eq(strbuf_str(&now), strbuf_str(&amendment->new)))
+		(void)attrs_replace(guild_fd, metadata_attr(amendment->which),
+				    strbuf_str(&amendment->old), false);
+	lock_leave(guild_fd);
+}
+
+static void on_written(void *userdata, int r, struct str why)
+{
+	struct amendment *amendment = userdata;
+
+	amendment->spawn = NULL;
+	if (r < 0)
+		take_back(amendment);
+	end(amendment, r, why);
 }
 
 static int make_job(const struct amendment *amendment, enum job_kind kind,
@@ -112,6 +145,20 @@ static int hand_over(struct amendment *amendment, const struct job *job, int gui
 	return r < 0 ? r : -EINPROGRESS;
 }
 
+static int replace(struct amendment *amendment, const struct run *run, int guild_fd,
+		   const struct job *job)
+{
+	struct str text = str_from(job->attrs[0].text);
+	int r;
+
+	strbuf_reset(&amendment->old);
+	strbuf_reset(&amendment->new);
+	r = read_attr(amendment, run, &amendment->old);
+	if (r == 0)
+		r = strbuf_addstr(&amendment->new, text);
+	return r < 0 ? r : attrs_replace(guild_fd, job->attrs[0].name, text, false);
+}
+
 /*
  * -EAGAIN: somebody else has the lock. We have it for no longer than this, so that nobody
  * who wants to start the run meets it: the disk is waited for without.
@@ -129,8 +176,7 @@ static int try(struct amendment *amendment, struct strbuf *ret_why)
 		return r == -EBUSY ? -EAGAIN : r;
 	r = make_job(amendment, JOB_SYNC, run, &job, ret_why);
 	if (r == 0 && job.n_attrs > 0)
-		r = attrs_replace(guild_fd, job.attrs[0].name,
-				  str_from(job.attrs[0].text), false);
+		r = replace(amendment, run, guild_fd, &job);
 	lock_leave(guild_fd);
 	if (r < 0 || job.n_attrs == 0)
 		return r;

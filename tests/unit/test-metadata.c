@@ -204,22 +204,30 @@ static struct spawner *spawner;
 static struct amender *amender;
 static int written;
 
+static void begin_with(const char *program)
+{
+	cr_assert_eq(spawner_new(loop, store_fd(store), program, &spawner), 0);
+	cr_assert_eq(amender_new(loop, store, spawner, &amender), 0);
+}
+
+static void end_with(void)
+{
+	amender_free(amender);
+	spawner_free(spawner);
+}
+
 static void begin_amending(void)
 {
 	begin();
 	store = scratch_store();
 	cr_assert_eq(loop_new(&loop), 0);
-	cr_assert_eq(spawner_new(loop, store_fd(store), getenv("RUNFS_SUPERVISOR"),
-				 &spawner),
-		     0);
-	cr_assert_eq(amender_new(loop, store, spawner, &amender), 0);
+	begin_with(getenv("RUNFS_SUPERVISOR"));
 	written = 1;
 }
 
 static void end_amending(void)
 {
-	amender_free(amender);
-	spawner_free(spawner);
+	end_with();
 	loop_free(loop);
 	store_free(store);
 	while (waitpid(-1, NULL, 0) > 0)
@@ -263,6 +271,30 @@ Test(amend, what_is_written_is_told_when_it_is_on_the_disk)
 	cr_assert_eq(amend("r1", "\n"), -EINPROGRESS);
 	run_patiently(loop);
 	cr_expect_eq(written, 0);
+	expect_label(NULL);
+}
+
+Test(amend, what_does_not_reach_the_disk_is_taken_back)
+{
+	cr_assert_eq(amend("r1", "old\n"), -EINPROGRESS);
+	run_patiently(loop);
+	end_with();
+	begin_with("/bin/false");
+	cr_assert_eq(amend("r1", "new\n"), -EINPROGRESS);
+	expect_label("new\n");
+	run_patiently(loop);
+	cr_expect_lt(written, 0);
+	expect_label("old\n");
+
+	/* But not what somebody else has written since. */
+	cr_assert_eq(amend("r1", "new\n"), -EINPROGRESS);
+	scratch_put_attr("r1", "label", "other\n");
+	run_patiently(loop);
+	cr_expect_lt(written, 0);
+	expect_label("other\n");
+	scratch_delete("home/runs/r1/.guild/attrs/label");
+	cr_assert_eq(amend("r1", "new\n"), -EINPROGRESS);
+	run_patiently(loop);
 	expect_label(NULL);
 }
 
