@@ -146,7 +146,10 @@ static bool is_lasting(int r)
 static int read_entry(struct indexed *entry, const struct run *run)
 {
 	_cleanup_(strbuf_done) struct strbuf opref = STRBUF_INIT, name = STRBUF_INIT;
-	int r = file_read(run_guild_fd(run), "opref", RUN_OPREF_MAX_LEN, &opref);
+	int started = run_was_started(run);
+	int r = started < 0 ? started
+			    : file_read(run_guild_fd(run), "opref", RUN_OPREF_MAX_LEN,
+					&opref);
 
 	/* What is there but no text makes a run all the same, of no operation. */
 	if (r < 0 && (r == -ENOENT || !is_lasting(r)))
@@ -156,7 +159,7 @@ static int read_entry(struct indexed *entry, const struct run *run)
 		return -ENOMEM;
 	if (operation_name_of_opref(str_from(entry->opref), &name) == 0)
 		entry->op_name = strbuf_take(&name);
-	entry->staged = !run_was_started(run);
+	entry->staged = !started;
 	if (run_attr_int(run, "started", &entry->started_us) < 0 &&
 	    run_attr_int(run, "initialized", &entry->started_us) < 0)
 		entry->started_us = 0;

@@ -710,8 +710,9 @@ int launch_fail(struct launcher *launcher, const char *id, struct str why, launc
 	guild_fd = lock_run(launcher, run, &ignored);
 	if (guild_fd < 0)
 		return guild_fd;
-	if (!pending_is_ours(guild_fd))
-		return -ESTALE;
+	r = pending_is_ours(guild_fd);
+	if (r <= 0)
+		return r < 0 ? r : -ESTALE;
 	r = prepare_failure(run, why, &job);
 	return r < 0 ? r : hand_over(launcher, &job, guild_fd, "", fn, userdata, ret);
 }

@@ -83,9 +83,12 @@ static int open_lock(int guild_fd)
 	return file_open_beneath(guild_fd, "LOCK", O_RDONLY | O_NONBLOCK | O_NOCTTY);
 }
 
-static bool is_locked(int fd)
+/* Does somebody hold it exclusively? Or -errno. */
+static int is_locked(int fd)
 {
-	return flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+	if (flock(fd, LOCK_SH | LOCK_NB) == 0)
+		return 0;
+	return errno == EWOULDBLOCK ? 1 : -errno;
 }
 
 int lock_holder(int guild_fd, pid_t *ret_pid)
@@ -107,9 +110,8 @@ int lock_holder(int guild_fd, pid_t *ret_pid)
 		return r;
 
 	*ret_pid = parse_pid(strbuf_str(&text));
-	if (flock(fd, LOCK_SH | LOCK_NB) < 0)
-		return errno == EWOULDBLOCK ? 1 : -errno;
-	return is_guild_s(guild_fd, *ret_pid, &st.st_mtim);
+	r = is_locked(fd);
+	return r != 0 ? r : is_guild_s(guild_fd, *ret_pid, &st.st_mtim);
 }
 
 int lock_check_holder(int guild_fd, pid_t pid)
@@ -124,7 +126,10 @@ int lock_check_holder(int guild_fd, pid_t pid)
 		return fd == -ENOENT ? -ESRCH : fd;
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	r = is_locked(fd) ? proc_has_open(pid, &st) : is_at_work(guild_fd, pid);
+	r = is_locked(fd);
+	if (r < 0)
+		return r;
+	r = r > 0 ? proc_has_open(pid, &st) : is_at_work(guild_fd, pid);
 	if (r == -ENOENT || file_is_lack(r))
 		return r == -ENOENT ? -ESRCH : r;
 	return r > 0 ? 0 : -EPERM;

@@ -96,11 +96,12 @@ int pending_read(int guild_fd, struct pending *ret)
 	return pending_parse(strbuf_str(&text), ret);
 }
 
-bool pending_is_ours(int guild_fd)
+int pending_is_ours(int guild_fd)
 {
 	_cleanup_(pending_done) struct pending pending = PENDING_INIT;
+	int r = pending_read(guild_fd, &pending);
 
-	return pending_read(guild_fd, &pending) == 0;
+	return file_is_lack(r) ? r : r == 0;
 }
 
 int pending_exists(int guild_fd)

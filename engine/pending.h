@@ -35,7 +35,9 @@ int pending_parse(struct str text, struct pending *ret);
 
 /* The marker in @guild_fd: 0; -ENOENT when there is none; else as pending_parse(). */
 int pending_read(int guild_fd, struct pending *ret);
-bool pending_is_ours(int guild_fd);
+/* Is there one, and not of Guild's? 1, 0, or -errno for lack of what it takes to see it.
+ */
+int pending_is_ours(int guild_fd);
 
 /*
  * Is there a marker that counts? One of Guild's from before the system was started does

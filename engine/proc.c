@@ -180,6 +180,8 @@ int proc_has_open(pid_t pid, const struct stat *file)
 		_cleanup_close_ int fd =
 			openat(dirfd(dir), entry->d_name, O_PATH | O_CLOEXEC);
 
+		if (fd < 0 && file_is_lack(-errno))
+			return -errno;
 		if (entry->d_name[0] != '.' && fd >= 0 && is_place(fd, file))
 			return 1;
 	}

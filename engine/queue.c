@@ -293,8 +293,10 @@ static int drop_stale(struct queue *queue, const char *id)
 		/* Its own open directory: closing it lets go of the lock. */
 		guild_fd = file_open_dir(run_guild_fd(run), ".");
 		r = guild_fd < 0 ? guild_fd : lock_try(guild_fd);
-		if (r < 0 || pending_is_ours(guild_fd))
-			return r;
+		if (r == 0)
+			r = pending_is_ours(guild_fd);
+		if (r != 0)
+			return r < 0 ? r : 0;
 	}
 	return file_remove(dir_fd, id);
 }

@@ -90,8 +90,9 @@ static int leave_locked(int home_fd, int guild_fd, const char *id, struct strbuf
 	status_fd = jobs_lock(home_fd);
 	if (status_fd < 0)
 		return why(ret_why, status_fd, "cannot lock locks/run-status");
-	if (!pending_is_ours(guild_fd))
-		return -EAGAIN;
+	r = pending_is_ours(guild_fd);
+	if (r <= 0)
+		return r < 0 ? why(ret_why, r, "cannot read .guild/PENDING") : -EAGAIN;
 	r = file_remove(guild_fd, "PENDING");
 	if (r < 0)
 		return why(ret_why, r, "cannot remove .guild/PENDING");

@@ -500,10 +500,11 @@ static int check_untouched(struct record *record, struct strbuf *ret_why)
 {
 	int is_pending = pending_exists(record->guild_fd);
 
-	if (is_pending < 0)
-		return why(ret_why, is_pending, "cannot see whether the run waits");
-	if (is_pending == record->job->in_turn &&
-	    (!is_pending || pending_is_ours(record->guild_fd)))
+	int is_ours = is_pending > 0 ? pending_is_ours(record->guild_fd) : is_pending;
+
+	if (is_ours < 0)
+		return why(ret_why, is_ours, "cannot see whether the run waits");
+	if (is_pending == record->job->in_turn && is_ours == is_pending)
 		return 0;
 	strbuf_adds(ret_why, is_pending ? "the run is being started by somebody else"
 					: "the run does not wait any more");

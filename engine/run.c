@@ -393,10 +393,9 @@ static int look_behind(const struct run *run, int attrs_fd, struct run_moment *m
 	if (r != 0)
 		return r < 0 ? r : RUN_STAGED;
 	r = lock_holder(run->fd, &pid);
-	if (r > 0)
-		return RUN_RUNNING;
-	if (!file_is_lack(r))
-		r = exit_status_at(attrs_fd, &moment->exit_status);
+	if (r != 0)
+		return r < 0 ? r : RUN_RUNNING;
+	r = exit_status_at(attrs_fd, &moment->exit_status);
 	if (file_is_lack(r))
 		return r;
 	moment->has_exit_status = r == 0;
@@ -458,7 +457,7 @@ int run_look(const struct run *run, struct run_moment *ret)
 
 	for (int i = 0; r == -EAGAIN && i < LOOKS_MAX; i++)
 		r = look_once(run, ret);
-	if (file_is_lack(r))
+	if (r < 0 && r != -EAGAIN)
 		return r;
 	ret->may_be_starting = ret->status == RUN_ERROR && !ret->has_exit_status &&
 			       run_may_be_starting(run);
@@ -525,9 +524,11 @@ int run_status_parse(struct str word, enum run_status *ret)
 	return -EINVAL;
 }
 
-bool run_was_started(const struct run *run)
+int run_was_started(const struct run *run)
 {
-	return !has_marker(run, "STAGED");
+	int r = find_marker(run, "STAGED");
+
+	return r < 0 ? r : !r;
 }
 
 int run_pid(const struct run *run)
@@ -538,9 +539,7 @@ int run_pid(const struct run *run)
 	if (r != RUN_RUNNING)
 		return r < 0 ? r : 0;
 	r = lock_holder(run->fd, &pid);
-	if (r <= 0)
-		return file_is_lack(r) ? r : 0;
-	return pid;
+	return r <= 0 ? r : pid;
 }
 
 unsigned int run_needed_default(void)

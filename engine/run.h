@@ -78,7 +78,8 @@ enum run_status {
 };
 
 /*
- * An enum run_status; or -errno, when we lack what it takes to see it (file_is_lack()).
+ * An enum run_status; or -errno, when it can't be seen whether somebody runs it, or for
+ * lack of anything it takes (file_is_lack()).
  * It is what Guild's rules say of the markers and attributes (2.1), but
  *  - a run that somebody runs (lock_holder) is running, whatever an older exit_status
  * says;
@@ -92,8 +93,11 @@ int run_status(const struct run *run);
 /* What a pending run would be without that: what it was before it had to wait. */
 int run_status_behind(const struct run *run);
 
-/* One that is staged, or waits for its first start, has times for Guild's list only. */
-bool run_was_started(const struct run *run);
+/*
+ * One that is staged, or waits for its first start, has times for Guild's list only. As
+ * run_status(), 1, 0 or -errno.
+ */
+int run_was_started(const struct run *run);
 const char *run_status_name(int status);
 
 /* What a run is at one moment. */

@@ -151,9 +151,9 @@ typedef int (*move_fn)(const struct trash *trash, const char *id);
  * Guild deletes a run of ours that waits for a job slot, too, and in the trash nobody can
  * stop it: so it waits no more.
  */
-static bool waits_in_vain(const struct run *run, bool is_trashed)
+static int waits_in_vain(const struct run *run, bool is_trashed)
 {
-	return is_trashed && pending_is_ours(run_guild_fd(run));
+	return is_trashed ? pending_is_ours(run_guild_fd(run)) : 0;
 }
 
 static int move_locked(const struct trash *trash, const struct run *run, bool is_trashed,
@@ -165,14 +165,18 @@ static int move_locked(const struct trash *trash, const struct run *run, bool is
 
 	if (guild_fd < 0)
 		return guild_fd;
-	r = waits_in_vain(run, is_trashed) ? 0 : check_dead(run, ret_why);
+	r = waits_in_vain(run, is_trashed);
+	if (r == 0)
+		r = check_dead(run, ret_why);
 	if (r < 0)
 		return r;
 	r = lock_try(guild_fd);
 	if (r == -EBUSY)
 		strbuf_addf(ret_why, "somebody is changing the run %s: try again",
 			    run_id(run));
-	if (r == 0 && waits_in_vain(run, is_trashed))
+	if (r == 0)
+		r = waits_in_vain(run, is_trashed);
+	if (r > 0)
 		r = file_remove(guild_fd, "PENDING");
 	if (r == 0)
 		r = lock_run_status(trash, run, &status_fd, ret_why);

@@ -145,7 +145,7 @@ static int open_text(struct handle *handle, int flags)
 	return flags & O_TRUNC ? 0 : read_draft(handle);
 }
 
-/* Or the -errno of what we lack to see it, as is_live(). */
+/* Or -errno, as is_live(). */
 static int is_pending(const struct handle *handle)
 {
 	_cleanup_(run_freep) struct run *run = NULL;
@@ -153,7 +153,7 @@ static int is_pending(const struct handle *handle)
 
 	if (r == 0)
 		r = run_status(run);
-	return file_is_lack(r) ? r : r == RUN_PENDING;
+	return r < 0 && r != -ENOENT ? r : r == RUN_PENDING;
 }
 
 static int open_content(struct handle *handle, int flags)
@@ -476,7 +476,7 @@ static int is_live(const struct handle *handle)
 	int r = node_look(handle->node, &moment);
 
 	if (r < 0)
-		return file_is_lack(r) ? r : 0;
+		return r == -ENOENT ? 0 : r;
 	return run_status_is_live(moment.status) || moment.may_be_starting;
 }
 

@@ -55,7 +55,7 @@ struct node_type {
 	 * not, or, where file_is_lack(), that can't be seen now.
 	 */
 	int (*exists)(const struct node *node);
-	/* For an entry that users create and remove: else both are EPERM. */
+	/* For an entry that users create and remove, both; else that is EPERM. */
 	int (*create)(const struct node *node);
 	int (*remove)(const struct node *node);
 

@@ -234,16 +234,18 @@ static int stop_commit(const struct node *node, struct commit *commit, struct st
 		       struct strbuf *ret_answer)
 {
 	_cleanup_(run_freep) struct run *run = NULL;
-	int signal, r;
+	int signal, ours = 0, r;
 
 	r = stop_parse(text, true, &signal, ret_answer);
 	if (r == 0)
 		r = node_run(node, &run);
 	if (r == 0)
 		r = run_status(run);
-	if (r < 0)
-		return r;
-	if (r == RUN_PENDING && pending_is_ours(run_guild_fd(run)))
+	if (r == RUN_PENDING)
+		ours = pending_is_ours(run_guild_fd(run));
+	if (r < 0 || ours < 0)
+		return r < 0 ? r : ours;
+	if (ours > 0)
 		return is_ending(signal) ? leave_queue(node, commit, signal, ret_answer)
 					 : 0;
 	return stop_run(node->view->stopper, run, signal, ret_answer);
@@ -350,7 +352,8 @@ static int started_read(const struct node *node, struct strbuf *ret_text)
 
 	if (r < 0)
 		return r;
-	return run_was_started(run) ? add_time(node, "started", ret_text) : 0;
+	r = run_was_started(run);
+	return r > 0 ? add_time(node, "started", ret_text) : r;
 }
 
 /* When the run stopped; 0 and its times, or -ENOENT while it has not. */

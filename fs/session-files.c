@@ -46,28 +46,12 @@ void runfs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	answer_open(req, node_of(req, ino), *fi);
 }
 
-static int create_child(const struct node *dir, const struct node_type *type)
+static int open_created(fuse_req_t req, struct node *dir, const char *name,
+			struct fuse_file_info *fi, struct fuse_entry_param *ret)
 {
-	struct node child = { .view = dir->view,
-			      .type = type,
-			      .run_id = dir->run_id,
-			      .op_name = dir->op_name };
-
-	return type->create(&child);
-}
-
-static int try_create(fuse_req_t req, struct node *dir, const char *name,
-		      struct fuse_file_info *fi, struct fuse_entry_param *ret)
-{
-	const struct node_type *type = node_creatable(dir, name);
 	struct session *session = session_of(req);
-	int r;
+	int r = session_lookup(session, dir, name, ret);
 
-	if (!type)
-		return -EPERM;
-	r = may_write(req) ? create_child(dir, type) : -EACCES;
-	if (r == 0)
-		r = session_lookup(session, dir, name, ret);
 	if (r < 0)
 		return r;
 	r = try_open(req, (struct node *)(uintptr_t)ret->ino, fi);
@@ -75,6 +59,27 @@ static int try_create(fuse_req_t req, struct node *dir, const char *name,
 		handle_set_created(handle_of(fi));
 	else
 		node_forget(session->nodes, (struct node *)(uintptr_t)ret->ino, 1);
+	return r;
+}
+
+static int try_create(fuse_req_t req, struct node *dir, const char *name,
+		      struct fuse_file_info *fi, struct fuse_entry_param *ret)
+{
+	const struct node_type *type = node_creatable(dir, name);
+	struct node child = { .view = dir->view,
+			      .type = type,
+			      .run_id = dir->run_id,
+			      .op_name = dir->op_name };
+	int r;
+
+	if (!type)
+		return -EPERM;
+	r = may_write(req) ? type->create(&child) : -EACCES;
+	if (r < 0)
+		return r;
+	r = open_created(req, dir, name, fi, ret);
+	if (r < 0)
+		(void)type->remove(&child);
 	return r;
 }
 

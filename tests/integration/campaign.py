@@ -102,15 +102,37 @@ def name_of(text, wish):
     return ":".join([text, *map(str, wish)])
 
 
+NOT_REACHED = "not reached"
+
+
+def told(lines, number, answer):
+    """What happened, in a line: the call that was struck, and the answer."""
+    return f"{lines[number - 1] if len(lines) >= number else NOT_REACHED}: {answer}"
+
+
+def is_all_or_some(words):
+    return words == ["all"] or words[0].isdigit()
+
+
+def may_have(text, words):
+    """Whether some of the points of a target may be named."""
+    return is_all_or_some(words) or any(
+        f"{text}/".startswith(f"{word.partition(':')[0]}/") for word in words)
+
+
 def choose(points, words):
-    """All, a number of them drawn by $RUNFS_SEED, or those that are named."""
+    """
+    All, a sample of so many of them, or those that are named. The points are dealt into
+    samples, and $RUNFS_SEED says which: by default the day, so that each has its turn.
+    """
     if words == ["all"]:
         return points
     if words[0].isdigit():
-        seed = int(os.environ.get("RUNFS_SEED") or 1)
+        seed = int(os.environ.get("RUNFS_SEED") or time.time() // 86400)
         print(f"RUNFS_SEED={seed}")
-        random.Random(seed).shuffle(points)
-        return points[:int(words[0])]
+        random.Random(0).shuffle(points)
+        n_samples = max(1, len(points) // int(words[0]))
+        return points[seed % n_samples::n_samples]
     return [point for point in points
             if any(re.match(re.escape(word) + "($|[:/])", name_of(*point))
                    for word in words)]
@@ -126,15 +148,16 @@ def chunks(points):
             yield text, wishes[i:i + CHUNK]
 
 
-def run(directory, words, targets, wishes_of, strike_one):
+def run(directory, words, targets, wishes_of, strike_one, variable):
     """
     Strikes at the points that @words choose; @wishes_of gives those of a target, from its
-    calls. Returns the exit status.
+    calls. Returns the exit status, and says how to repeat with @variable what failed.
     """
     start = time.monotonic()
     sys.stdout.reconfigure(line_buffering=True)
-    points = []
-    n_tried = n_failed = 0
+    targets = [text for text in targets if may_have(text, words)]
+    points, failed = [], []
+    n_tried = n_missed = 0
     with multiprocessing.Pool(N_WORKERS) as pool:
         counted = [pool.apply_async(count, (directory, text)) for text in targets]
         for text, job in zip(targets, counted):
@@ -146,9 +169,12 @@ def run(directory, words, targets, wishes_of, strike_one):
         for text, job in jobs:
             for wish, what, complaints in job.get():
                 n_tried += 1
-                n_failed += bool(complaints)
+                n_missed += what.startswith(NOT_REACHED)
                 if complaints:
+                    failed.append(name_of(text, wish))
                     print(f"{name_of(text, wish)} ({what})", *complaints, sep="\n    ")
-    print(f"{n_tried} points tried, {n_failed} failed, "
-          f"{time.monotonic() - start:.0f} s")
-    return 1 if n_failed else 0
+    print(f"{n_tried} points tried, {n_missed} of them not reached, "
+          f"{len(failed)} failed, {time.monotonic() - start:.0f} s")
+    if failed:
+        print(f"again: {variable}='{' '.join(failed)}'")
+    return 1 if failed or not n_tried else 0

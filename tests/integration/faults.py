@@ -2,13 +2,15 @@
 """Lets each system call of a request fail that changes the home, or takes a descriptor,
 memory or a process:
 
-    faults.py DIR all | N | SCENARIO[/WHO/WHAT][:POINT[:ERRNO]]...
+    faults.py DIR all | N | SCENARIO[/WHO/WHAT[:POINT[:ERRNO]]]...
 
-The request fails with that errno and the home is as before, or it succeeds all the same.
-Whichever it is, the mount goes on: the same request succeeds afterwards, what it started
-comes to its end, and nothing is left over after the next start.
+The request fails with that errno and the home is as before, or it succeeds all the same,
+and what it has done is whole. Whichever it is, the mount goes on: the same request
+succeeds afterwards, what it started comes to its end, and nothing is left over after the
+next start.
 """
 
+import re
 import sys
 
 import campaign
@@ -21,28 +23,21 @@ ERRNOS = {
     "changes": ("ENOSPC", "EDQUOT", "EIO", "EROFS", "EMFILE", "ENOMEM"),
     "takes": ("EMFILE", "ENOMEM"),
 }
+# What holds nothing, or is not for the request to take away again.
+OWN = re.compile("(cache(/runfs(/[a-z]+)?)?|locks(/run-status)?|runs|trash(/runs)?|"
+                 "runfs(/[a-z]+(/[0-9a-f]{32})?)?)")
 
 
 def unchanged(bench, target, before):
     """
-    The home is as it was, but for empty directories of our own and the file of Guild's
-    lock, and what a request of several steps has done before.
+    The home is as it was, but for directories of our own and the file of Guild's lock,
+    and what a request of several steps has done before.
     """
     after = proof.tree(bench.home)
     for path in proof.difference(before, after):
-        is_own = after.get(path) == "directory" and path.startswith(scenarios.OWN_DIRS)
-        is_own |= path == "locks/run-status"
-        if not is_own and not target.scenario.is_step(path, target.who):
+        is_own = after.get(path) in ("directory", b"") and OWN.fullmatch(path)
+        if not is_own and not target.scenario.is_step(path, after.get(path)):
             yield f"{path} was {before.get(path)!r}, is {after.get(path)!r}"
-
-
-def is_right(target, answer, error):
-    """
-    Whether a request may fail like that. Where the daemon can't open what it looks at,
-    there is nothing by that name for this once, or the run may be alive.
-    """
-    return answer.error == error or (target.who == "daemon" and target.what == "takes" and
-                                     answer.error in ("ENOENT", "EBUSY"))
 
 
 def finish(bench, mount):
@@ -65,24 +60,32 @@ def finish(bench, mount):
 
 
 def judge(bench, target, mount, before, error, answer):
-    """What is wrong after the answer to a request in which a call failed with @error."""
+    """
+    What is wrong after the answer to a request in which a call failed with @error;
+    @before has the home's tree and its runs as they were.
+    """
     scenario = target.scenario
+    tree, runs = before
     if answer.error is None:
         if not scenario.is_clear_later:
             proof.wait_for("it to settle", lambda: scenario.is_settled(bench))
         if not scenario.is_done(bench, answer):
             yield f"survived, but gave {answer}"
+        yield from scenario.legal(bench, runs, answer)
     else:
-        if not is_right(target, answer, error):
+        if answer.error != error:
             yield f"failed with {answer.error}, not {error}"
-        yield from unchanged(bench, target, before)
+        yield from unchanged(bench, target, tree)
         if target.who == "run":
             yield "the end of a run fails for nobody"
             return
         again = scenario.act(bench, mount)
         if again.error:
             yield f"the next request gave {again}"
+        else:
+            proof.wait_for("it to settle", lambda: scenario.is_settled(bench))
     yield from finish(bench, mount)
+    yield from points.check_kept(bench, scenario, runs)
 
 
 def strike(bench, target, wish):
@@ -91,7 +94,7 @@ def strike(bench, target, wish):
     bench.put_back()
     with bench.mount(scenario.options) as mount:
         scenario.live(bench, mount)
-        before = proof.tree(bench.home)
+        before = proof.tree(bench.home), bench.runs()
         fault = target.attach(bench, mount, (number, error))
         try:
             answer = scenario.act(bench, mount)
@@ -105,8 +108,7 @@ def strike(bench, target, wish):
             proof.wait_for("the end of what clears up",
                            lambda: not list(homecheck.check_own(bench.home)))
     complaints += homecheck.check(bench.home)
-    what = lines[number - 1] if len(lines) >= number else "not reached"
-    return f"{what}: {answer}", complaints
+    return campaign.told(lines, number, answer), complaints
 
 
 def targets():
@@ -126,4 +128,5 @@ def wishes_of(text, lines):
 
 
 if __name__ == "__main__":
-    sys.exit(campaign.run(sys.argv[1], sys.argv[2:], list(targets()), wishes_of, strike))
+    sys.exit(campaign.run(sys.argv[1], sys.argv[2:], list(targets()), wishes_of, strike,
+                          "RUNFS_FAULTS"))

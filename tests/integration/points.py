@@ -3,7 +3,7 @@
 
     points.py DIR all | N | SCENARIO[:POINT]...
 
-N is the number of points to try, drawn by $RUNFS_SEED. After each, a fresh mount must
+N is the number of points to try, see campaign.choose(). After each, a fresh mount must
 show a legal state, every run must be startable again, and nothing may be left over.
 """
 
@@ -110,8 +110,7 @@ def strike(bench, target, wish):
         mount.kill()
     proof.wait_for("the commands of dead supervisors to end",
                    lambda: not orphans(bench))
-    what = lines[wish[0] - 1] if len(lines) >= wish[0] else "not reached"
-    return f"{what}: {answer}", proof.collect(
+    return campaign.told(lines, wish[0], answer), proof.collect(
         judge(bench, scenario, before, answer))
 
 
@@ -121,4 +120,4 @@ def wishes_of(text, lines):
 
 if __name__ == "__main__":
     sys.exit(campaign.run(sys.argv[1], sys.argv[2:], list(scenarios.table()), wishes_of,
-                          strike))
+                          strike, "RUNFS_POINTS"))

@@ -283,11 +283,15 @@ class Bench:
 
     def tell(self, run_id, status=0):
         """Lets a run that was started with until=told end."""
-        fifo = self.home / "runs" / run_id / "tell"
-        wait_for("the run's FIFO", fifo.is_fifo)
+        fifo = self.wait_listening(run_id)
         fd = wait_for("the run to listen", lambda: self.open_to_tell(fifo))
         os.write(fd, f"{status}\n".encode())
         os.close(fd)
+
+    def wait_listening(self, run_id):
+        fifo = self.home / "runs" / run_id / "tell"
+        wait_for("the run's FIFO", fifo.is_fifo)
+        return fifo
 
     @staticmethod
     def open_to_tell(fifo):

@@ -7,10 +7,9 @@ home if whoever carries it out dies in the middle: the old or the new, whole.
 import os
 import pathlib
 
+import homecheck
 import proof
 
-# Directories that a failed request may leave: they are empty, or hold what others keep.
-OWN_DIRS = ("cache", "locks", "runfs", "runs", "trash")
 OLD = {"x": 1, "until": "now"}
 OLD_OUTPUT = b"begin 1\n"
 NEW_OUTPUTS = {b"", b"begin 2\n", b"begin 2\nend 2\n"}
@@ -57,8 +56,8 @@ class Scenario:
         """Whether the answer is right for what has not been disturbed."""
         return answer.error is None
 
-    def is_step(self, path, who):
-        """Whether the file is of a step before the one in which @who has failed."""
+    def is_step(self, path, text):
+        """Whether the file has been given the text by a step before the failed one."""
         return False
 
     def legal(self, bench, before, answer):
@@ -104,42 +103,6 @@ class New(Scenario):
             yield from self.started(run, new_flags(x=2, until="told"), NEW_OUTPUTS)
 
 
-class Stage(New):
-    """ops/work/stage: a new run that is not started, there or not."""
-
-    def act(self, bench, mount):
-        return mount.ask("ops/work/stage", self.request)
-
-    def is_settled(self, bench):
-        return any(run.status == "staged" for run in bench.runs().values())
-
-    def started(self, run, flags, outputs):
-        if run.flags != flags or run.output or run.status != "staged":
-            yield f"{run.status} with {run.flags!r} and {run.output!r}"
-
-
-class Flags(Scenario):
-    """flags of a staged run: the old ones or the new ones, and the run is staged."""
-
-    def prepare(self, bench):
-        super().prepare(bench)
-        with bench.mount() as mount:
-            self.id = mount.start("x=1", control="stage")
-
-    def act(self, bench, mount):
-        return mount.ask(f"runs/{self.id}/flags", "x=2 until=told")
-
-    def is_settled(self, bench):
-        return bench.run(self.id).flags == new_flags(x=2, until="told")
-
-    def legal(self, bench, before, answer):
-        run = bench.run(self.id)
-        if run.flags not in (OLD, new_flags(x=2, until="told")):
-            yield f"flags {run.flags!r}"
-        if run.status != "staged":
-            yield f"status {run.status}"
-
-
 class Restart(Scenario):
     """restart: the old run, or started again."""
 
@@ -181,6 +144,9 @@ class Finish(Scenario):
     def live(self, bench, mount):
         mount.ask(f"runs/{self.id}/restart", "x=2 until=told")
         bench.wait_output(self.id, "begin 2\n")
+        index = bench.home / "runs" / self.id / ".guild/output.index"
+        proof.wait_for("what tells of the output", lambda: homecheck.read(index))
+        bench.wait_listening(self.id)
 
     def act(self, bench, mount):
         pid = bench.supervisor(self.id)
@@ -200,6 +166,99 @@ class Finish(Scenario):
         yield from self.started(run, new_flags(x=2, until="told"), self.outputs)
         if run.status == "completed" and run.output != b"begin 2\nend 2\n":
             yield f"completed, with the output {run.output!r}"
+
+
+class Stop(Finish):
+    """stop: the run goes on, or has been terminated, and says so."""
+
+    who = "daemon"
+    outputs = {b"begin 2\n"}
+    statuses = {"running", "terminated"}
+
+    def act(self, bench, mount):
+        return proof.put(mount.point / "runs" / self.id / "stop", "\n")
+
+    def is_done(self, bench, answer):
+        return answer.error is None and bench.run(self.id).status == "terminated"
+
+
+class Refused(Finish):
+    """What is refused while the run goes on, which has been all that it does."""
+
+    who = "daemon"
+    statuses = {"running"}
+
+    def __init__(self, name, request):
+        super().__init__(name)
+        self.request = request
+
+    def act(self, bench, mount):
+        answer = self.request(mount, self.id)
+        if answer.error == "EBUSY":
+            return proof.Answer(text="refused")
+        return answer
+
+    def is_settled(self, bench):
+        return True
+
+    def is_done(self, bench, answer):
+        return answer.error is None and answer.text == "refused"
+
+
+class Look(Finish):
+    """What is read of a run that goes on, and of the home: it is so, or the error."""
+
+    who = "daemon"
+    statuses = {"running"}
+    files = ("status", "exit_status", "wait", "output", "flags", "comment", "pid",
+             "started", "stopped", "attempts/1/status")
+
+    def live(self, bench, mount):
+        super().live(bench, mount)
+        # By another mount, so that the kernel keeps nothing of it for this one.
+        self.seen = {}
+        with proof.Mount(bench, bench.dir / "other") as other:
+            self.act(bench, other)
+
+    @staticmethod
+    def list(path):
+        error, names = proof.attempt(os.listdir, path)
+        return error, error or sorted(names)
+
+    @staticmethod
+    def follow(path):
+        return proof.attempt(os.readlink, path)
+
+    @staticmethod
+    def read(path):
+        error, fd = proof.attempt(os.open, path, os.O_RDONLY | os.O_NONBLOCK)
+        if error:
+            return error, None
+        try:
+            error, text = proof.attempt(os.read, fd, 1 << 16)
+        finally:
+            os.close(fd)
+        return (None, "later") if error == "EAGAIN" else (error, text)
+
+    def act(self, bench, mount):
+        run = f"runs/{self.id}"
+        steps = [(self.list, path) for path in (".", "ops/work", "runs", run)]
+        steps += [(self.read, f"{run}/{name}") for name in self.files]
+        steps += [(self.read, "ops/work/flags")]
+        steps += [(self.follow, path) for path in ("latest", "ops/work/latest")]
+        for step, path in steps:
+            error, value = step(mount.point / path)
+            if error:
+                return proof.Answer(error, path)
+            if value != self.seen.setdefault(path, value):
+                return proof.Answer(text=f"{path} gave {value!r}")
+        return proof.Answer(text="as it is")
+
+    def is_settled(self, bench):
+        return True
+
+    def is_done(self, bench, answer):
+        return answer.error is None and answer.text == "as it is"
 
 
 class Stage(Scenario):
@@ -441,13 +500,6 @@ class Text(Scenario):
     def is_settled(self, bench):
         return True
 
-    def is_step(self, path, who):
-        """
-        The daemon writes it; the supervisor only waits for the disk, and its error is
-        told as fsync(2) tells it.
-        """
-        return who == "supervisors" and path.endswith(f".guild/attrs/{self.attr}")
-
     def has_text(self, run):
         return self.text.strip() in str(run.attr(self.attr))
 
@@ -466,7 +518,7 @@ class Needed(Scenario):
     """A file `needed`: made, narrowed and removed by the daemon itself."""
 
     who = "daemon"
-    legal_texts = {None, b"completed terminated\n", b"completed\n"}
+    texts = (None, b"completed terminated\n", b"completed\n")  # after so many steps
 
     def __init__(self, name, shown, kept):
         super().__init__(name)
@@ -475,22 +527,30 @@ class Needed(Scenario):
 
     def act(self, bench, mount):
         path = mount.point / self.shown.format(id=self.id)
-        for text in ("", "completed\n"):
-            answer = proof.put(path, text, os.O_CREAT)
-            if answer.error:
-                return answer
+        self.n_done = 0
+        error, fd = proof.attempt(os.open, path, os.O_WRONLY | os.O_CREAT)
+        if error:
+            return proof.Answer(error)
+        self.n_done = 1
+        if error := proof.attempt(os.close, fd)[0]:
+            return proof.Answer(error)
+        answer = proof.put(path, "completed\n")
+        if answer.error:
+            return answer
+        self.n_done = 2
         return proof.Answer(proof.attempt(os.unlink, path)[0])
 
     def is_settled(self, bench):
         return True
 
-    def is_step(self, path, who):
-        return pathlib.PurePath(path).match(self.kept.format(id=self.id))
+    def is_step(self, path, text):
+        return (pathlib.PurePath(path).match(self.kept.format(id=self.id)) and
+                text == self.texts[self.n_done])
 
     def legal(self, bench, before, answer):
         yield from self.same(bench, before[self.id])
         for path in bench.home.glob(self.kept.format(id=self.id)):
-            if (text := proof.homecheck.read(path)) not in self.legal_texts:
+            if (text := homecheck.read(path)) not in self.texts:
                 yield f"needed {text!r}"
 
 
@@ -498,11 +558,15 @@ def table():
     """All scenarios by their names."""
     rows = [
         New("run"),
-        Stage("stage"),
-        Flags("flags"),
         Restart("restart"),
         RestartSource("restart-source"),
         Finish("finish"),
+        Stop("stop"),
+        Refused("trash-live", lambda mount, run_id: proof.Answer(
+            proof.attempt(os.rmdir, mount.point / "runs" / run_id)[0])),
+        Refused("restart-live",
+                lambda mount, run_id: mount.ask(f"runs/{run_id}/restart", "x=3")),
+        Look("look"),
         Stage("stage"),
         EditFlags("edit-flags"),
         StartStaged("start-staged"),
