@@ -139,6 +139,11 @@ static int write_beside(int attrs_fd, const char *name, int64_t number,
 	return r;
 }
 
+/*
+ * The names come before the fsync, so that one commit of the journal has all. Content is
+ * on its way by then; and whatever a crash of the machine leaves of the two, an empty one
+ * too, reads as an error, as it does without them.
+ */
 int attrs_write_end(int attrs_fd, int exit_status, int64_t stopped_us)
 {
 	_cleanup_(durable_done) struct durable durable = DURABLE_INIT;
@@ -148,7 +153,7 @@ int attrs_write_end(int attrs_fd, int exit_status, int64_t stopped_us)
 	if (r == 0)
 		r = write_beside(attrs_fd, ".exit_status.new", exit_status, &durable);
 	if (r == 0)
-		r = durable_sync(&durable);
+		r = durable_write_out_all(&durable);
 	if (r == 0 && renameat(attrs_fd, ".stopped.new", attrs_fd, "stopped") < 0)
 		r = -errno;
 	if (r == 0 && renameat(attrs_fd, ".exit_status.new", attrs_fd, "exit_status") < 0)
@@ -158,7 +163,8 @@ int attrs_write_end(int attrs_fd, int exit_status, int64_t stopped_us)
 		(void)file_remove(attrs_fd, ".exit_status.new");
 		return r;
 	}
-	return fsync(attrs_fd) < 0 ? -errno : 0;
+	r = durable_sync(&durable);
+	return r == 0 && fsync(attrs_fd) < 0 ? -errno : r;
 }
 
 /*
