@@ -97,11 +97,15 @@ int file_stat(int dir_fd, const char *path, struct stat *ret)
 	return fstat(fd, ret) < 0 ? -errno : 0;
 }
 
-bool file_exists(int dir_fd, const char *path)
+bool file_exists(int dir_fd, const char *name)
 {
-	_cleanup_close_ int fd = file_open_beneath(dir_fd, path, O_PATH);
+	struct statx stx;
 
-	return fd >= 0 || (fd != -ENOENT && fd != -ENOTDIR);
+	/* Asks no other file system that may be mounted there. */
+	return statx(dir_fd, name,
+		     AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
+		     STATX_TYPE, &stx) == 0 ||
+	       (errno != ENOENT && errno != ENOTDIR);
 }
 
 int file_read(int dir_fd, const char *name, size_t max_len, struct strbuf *ret)

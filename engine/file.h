@@ -33,8 +33,8 @@ int file_open_beneath(int dir_fd, const char *path, int flags);
 /* What is at @path, found as above: a link is told of itself. 0 or -errno. */
 int file_stat(int dir_fd, const char *path, struct stat *ret);
 
-/* Is there anything at @path, be it a link or a mount that is not looked into? */
-bool file_exists(int dir_fd, const char *path);
+/* Is @name in @dir_fd, be it a link or a mount, which is not looked into? */
+bool file_exists(int dir_fd, const char *name);
 
 /*
  * Appends the content of the regular file @name to @ret. 0, -EFBIG when it has more
