@@ -260,12 +260,18 @@ static int watch_dir(struct queue *queue, const char *name)
 /* Each may come into being later, or be made anew; one that is watched stays so. */
 static void watch_dirs(struct queue *queue)
 {
+	int queue_wd;
+
 	if (queue->inotify_fd < 0 || is_fresh(queue->watched_us))
 		return;
 	(void)watch_dir(queue, ".");
 	(void)watch_dir(queue, "runfs");
 	queue->slots_wd = watch_dir(queue, JOBS_SLOTS_DIR);
-	queue->queue_wd = watch_dir(queue, JOBS_QUEUE_DIR);
+	queue_wd = watch_dir(queue, JOBS_QUEUE_DIR);
+	/* Nobody has told of what is in another. */
+	if (queue_wd != queue->queue_wd)
+		queue->listed_us = 0;
+	queue->queue_wd = queue_wd;
 	queue->watched_us = loop_now_us();
 }
 
