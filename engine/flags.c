@@ -186,6 +186,18 @@ bool flags_equal(const struct flags *a, const struct flags *b)
 	return true;
 }
 
+uint64_t flags_digest(const struct flags *flags)
+{
+	uint64_t digest = flags->n_items;
+
+	for (size_t i = 0; i < flags->n_items; i++) {
+		for (const char *c = flags->items[i].name; *c; c++)
+			digest = (digest ^ (unsigned char)*c) * 0x100000001b3;
+		digest = (digest ^ value_digest(&flags->items[i].value)) * 0x100000001b3;
+	}
+	return digest;
+}
+
 static int add_from_pair(struct flags *flags, const struct value_pair *pair)
 {
 	_cleanup_(strbuf_done) struct strbuf name = STRBUF_INIT;

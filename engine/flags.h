@@ -43,6 +43,9 @@ int flags_merge(struct flags *flags, const struct flags *over);
  */
 bool flags_equal(const struct flags *a, const struct flags *b);
 
+/* Equal flags have the same digest, and others hardly ever. */
+uint64_t flags_digest(const struct flags *flags);
+
 /*
  * From and to the map of an attribute file. Keys that are no strings become their text;
  * null gives no flags; another type is -EBADMSG.

@@ -38,6 +38,9 @@ struct indexed {	    /* an entry of the index: a run, or what may become one */
 	struct file_stamp stamp; /* of .guild */
 	bool live;		 /* it was, or may soon be, at the last look */
 	bool fresh;		 /* the stamp tells whether the rest still holds */
+	bool whole;		 /* it has been read with what follows */
+	uint64_t flags;		 /* flags_digest(); what can't be read has any */
+	int status; /* negative: to be looked up, as that of one that is live */
 	char id[];
 };
 
@@ -57,7 +60,8 @@ struct index {
 	struct file_stamp list_stamp; /* of runs/ when it was listed */
 	bool list_settled;
 	int64_t refreshed_us;
-	int64_t scan_us; /* how long looking at all of them took */
+	int64_t scan_us;  /* how long looking at all of them took */
+	bool reads_whole; /* somebody has asked what needs the flags of all */
 	index_run_fn waiting_fn;
 	void *waiting_userdata;
 };
@@ -142,8 +146,18 @@ static bool is_lasting(int r)
 	       r == -EXDEV || r == -EFBIG;
 }
 
+static int read_flags(struct indexed *entry, const struct run *run)
+{
+	_cleanup_(flags_done) struct flags flags = FLAGS_INIT;
+	int r = run_flags(run, &flags);
+
+	entry->flags = flags_digest(&flags);
+	return file_is_lack(r) ? r : 0;
+}
+
 /* 0, or -errno when it can't be told now what the run is. */
-static int read_entry(struct indexed *entry, const struct run *run)
+static int read_entry(const struct index *index, struct indexed *entry,
+		      const struct run *run)
 {
 	_cleanup_(strbuf_done) struct strbuf opref = STRBUF_INIT, name = STRBUF_INIT;
 	int started = run_was_started(run);
@@ -163,7 +177,7 @@ static int read_entry(struct indexed *entry, const struct run *run)
 	if (run_attr_int(run, "started", &entry->started_us) < 0 &&
 	    run_attr_int(run, "initialized", &entry->started_us) < 0)
 		entry->started_us = 0;
-	return 0;
+	return index->reads_whole ? read_flags(entry, run) : 0;
 }
 
 static bool is_settled(const struct stat *st)
@@ -188,12 +202,22 @@ static bool is_live(const struct run *run)
 	return lock_holder(run_guild_fd(run), &pid) > 0 || is_waiting(run);
 }
 
+static void look_whether_live(const struct index *index, struct indexed *entry,
+			      const struct run *run)
+{
+	entry->live = is_live(run);
+	entry->status = entry->live || !index->reads_whole ? -1 : run_status(run);
+}
+
 /* Its end, if its supervisor was killed, changes no stamp. */
-static void refresh_live(struct indexed *entry, int runs_fd)
+static void refresh_live(const struct index *index, struct indexed *entry, int runs_fd)
 {
 	_cleanup_(run_freep) struct run *run = NULL;
 
-	entry->live = run_open(runs_fd, entry->id, &run) == 0 && is_live(run);
+	entry->live = false;
+	entry->status = -1;
+	if (run_open(runs_fd, entry->id, &run) == 0)
+		look_whether_live(index, entry, run);
 }
 
 /* Is there anything of this name, be it a run or not? */
@@ -216,18 +240,21 @@ static bool refresh_entry(const struct index *index, struct indexed *entry, int 
 		return is_there(entry, runs_fd);
 	}
 	file_stamp_of(&st, &stamp);
-	if (entry->fresh && file_stamp_equal(&stamp, &entry->stamp)) {
+	if (entry->fresh && file_stamp_equal(&stamp, &entry->stamp) &&
+	    (entry->whole || !index->reads_whole)) {
 		if (entry->live)
-			refresh_live(entry, runs_fd);
+			refresh_live(index, entry, runs_fd);
 		return true;
 	}
 	entry_forget(entry);
 	entry->stamp = stamp;
 	r = run_open(runs_fd, entry->id, &run);
 	if (r == 0)
-		r = read_entry(entry, run);
+		r = read_entry(index, entry, run);
 	entry->fresh = is_lasting(r) && is_settled(&st);
-	entry->live = r == 0 && is_live(run);
+	entry->whole = index->reads_whole;
+	if (r == 0)
+		look_whether_live(index, entry, run);
 	if (entry->live && index->waiting_fn && is_waiting(run))
 		index->waiting_fn(index->waiting_userdata, entry->id);
 	return true;
@@ -550,19 +577,33 @@ static bool has_flags(struct index *index, const char *id, const struct flags *f
 	return status >= 0 && statuses & 1u << status;
 }
 
+/* May the run do, as far as is known without asking the disk? */
+static bool may_match(const struct indexed *entry, const char *opref, uint64_t flags,
+		      unsigned int statuses)
+{
+	return entry->flags == flags && entry->opref &&
+	       strcmp(entry->opref, opref) == 0 &&
+	       (entry->status < 0 || statuses & 1u << entry->status);
+}
+
 int index_match(struct index *index, const char *opref, const struct flags *flags,
 		unsigned int statuses, const char **ret)
 {
 	const struct indexed *match = NULL;
-	int r = refresh(index, REFRESH_US);
+	uint64_t digest = flags_digest(flags);
+	int r;
 
+	if (!index->reads_whole) {
+		index->reads_whole = true;
+		index_list_changed(index);
+	}
+	r = refresh(index, REFRESH_US);
 	if (r < 0)
 		return r;
 	list_for_each (link, &index->known) {
-		const struct indexed *entry = list_entry(link, struct indexed, link);
+		struct indexed *entry = list_entry(link, struct indexed, link);
 
-		if (entry->opref && strcmp(entry->opref, opref) == 0 &&
-		    is_later(entry, match) &&
+		if (may_match(entry, opref, digest, statuses) && is_later(entry, match) &&
 		    has_flags(index, entry->id, flags, statuses))
 			match = entry;
 	}

@@ -6,8 +6,9 @@
  * read again when its .guild directory changed, which every start does to it (Guild's
  * too: PENDING and LOCK come and go there). That costs one stat for each run and is done
  * at most once a second, and only when somebody asks: 5 us for each, half a second for
- * 100,000 runs. The first time takes five times that (tests/bench/many-runs.py). What is
- * no run yet, as one that is being copied, is looked at whenever somebody asks.
+ * 100,000 runs. The first time takes five times that (tests/bench/many-runs.py), and so
+ * does the first index_match(), which needs the flags of all. What is no run yet, as one
+ * that is being copied, is looked at whenever somebody asks.
  *
  * Such a scan is done in slices of the loop. Who asks meanwhile waits for its end
  * (-EINPROGRESS), and then finds each run as it was after the scan began, or later: what

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/cleanup.h"
@@ -250,6 +251,55 @@ bool value_equal(const struct value *a, const struct value *b)
 		return b->type == VALUE_MAP && maps_equal(a, b, value_equal);
 	}
 	return false;
+}
+
+/* FNV-1a, 64 bits. */
+static uint64_t digest(uint64_t before, const void *data, size_t len)
+{
+	const unsigned char *bytes = data;
+
+	for (size_t i = 0; i < len; i++)
+		before = (before ^ bytes[i]) * 0x100000001b3;
+	return before;
+}
+
+/* An int is equal to a float only if it is just what the float is. */
+static uint64_t digest_number(const struct value *number)
+{
+	double real = number->type == VALUE_INT ? strtod(number->text.data, NULL)
+						: number->real;
+
+	if (real == 0)
+		real = 0; /* -0.0, too */
+	return digest(KEY_NUMBER, &real, sizeof(real));
+}
+
+uint64_t value_digest(const struct value *value)
+{
+	uint64_t result = value->type;
+
+	switch (value->type) {
+	case VALUE_INT:
+	case VALUE_FLOAT:
+		return digest_number(value);
+	case VALUE_BOOL:
+		return digest(result, &value->boolean, sizeof(value->boolean));
+	case VALUE_STRING:
+		return digest(result, value->text.data, value->text.len);
+	case VALUE_LIST:
+		for (size_t i = 0; i < value->list.n_items; i++) {
+			uint64_t item = value_digest(&value->list.items[i]);
+
+			result = digest(result, &item, sizeof(item));
+		}
+		return result;
+	case VALUE_MAP: /* in any order */
+		return digest(result, &value->map.n_pairs, sizeof(value->map.n_pairs));
+	case VALUE_NULL:
+	case VALUE_DATE: /* in any zone */
+		break;
+	}
+	return result;
 }
 
 bool value_identical(const struct value *a, const struct value *b)

@@ -101,6 +101,9 @@ const struct value *value_get(const struct value *map, const char *key);
  */
 bool value_equal(const struct value *a, const struct value *b);
 
+/* Equal values have the same digest, and others hardly ever. */
+uint64_t value_digest(const struct value *value);
+
 /*
  * The same types and the same content down to the sign of a zero; nan is identical to
  * nan, and maps are in any order.

@@ -27,6 +27,8 @@ static bool equal(const char *text_a, const char *text_b)
 
 	cr_expect_eq(value_equal(&b, &a), result, "%s, %s: not symmetric", text_a,
 		     text_b);
+	cr_expect(!result || value_digest(&a) == value_digest(&b), "%s, %s", text_a,
+		  text_b);
 	return result;
 }
 
