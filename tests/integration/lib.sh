@@ -108,7 +108,8 @@ wait_for()
 
 has_ended()
 {
-	[ ! -e "/proc/$1" ] || grep -qs '^State:[[:space:]]Z' "/proc/$1/status"
+	# One look: of two, the second may find nothing any more.
+	! grep -qs '^State:[[:space:]][^XZ]' "/proc/$1/status"
 }
 
 # expect_exit PID STATUS: a child of the story ends in time, and so.
