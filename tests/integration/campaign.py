@@ -123,12 +123,12 @@ def may_have(text, words):
 def choose(points, words):
     """
     All, a sample of so many of them, or those that are named. The points are dealt into
-    samples, and $RUNFS_SEED says which: by default the day, so that each has its turn.
+    samples, and the seed says which, so that by default each has its turn.
     """
     if words == ["all"]:
         return points
     if words[0].isdigit():
-        seed = int(os.environ.get("RUNFS_SEED") or time.time() // 86400)
+        seed = proof.seed()
         print(f"RUNFS_SEED={seed}")
         random.Random(0).shuffle(points)
         n_samples = max(1, len(points) // int(words[0]))

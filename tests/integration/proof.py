@@ -38,6 +38,11 @@ class Failure(Exception):
     """What a proof has found."""
 
 
+def seed():
+    """What chooses a sample or draws requests: $RUNFS_SEED, or another one each day."""
+    return int(os.environ.get("RUNFS_SEED") or time.time() // 86400)
+
+
 def collect(complaints):
     """A list of them, to which a failure on the way is added."""
     found = []

@@ -5,7 +5,7 @@ it by hand, while another one looks at the home:
     races.py DIR N_REQUESTS
 
 What each was told is held against what happened (ledger.py), and the home at the end
-against what may be in it (homecheck.py). $RUNFS_SEED draws other requests.
+against what may be in it (homecheck.py). The requests are drawn by proof.seed().
 """
 
 import contextlib
@@ -58,7 +58,7 @@ class Racer:
         self.points = points
         self.number = number
         self.n_requests = n_requests
-        self.random = random.Random(1000 * seed() + number)
+        self.random = random.Random(1000 * proof.seed() + number)
         self.n_tokens = 0
 
     def run(self):
@@ -248,10 +248,6 @@ REQUESTS = [
 ]
 
 
-def seed():
-    return int(os.environ.get("RUNFS_SEED") or 1)
-
-
 def has_flags(path):
     """Whether a run has them; if not, again, for it may have been moved meanwhile."""
     return any({"x", "seconds", "status"} <= homecheck.Run(path).flags.keys()
@@ -359,7 +355,7 @@ def set_up(directory):
 def main(directory, n_requests):
     start = time.monotonic()
     bench = set_up(directory)
-    print(f"RUNFS_SEED={seed()}")
+    print(f"RUNFS_SEED={proof.seed()}")
     bench.set_jobs(JOBS)
     with (bench.mount() as first,
           proof.Mount(bench, bench.dir / "second") as second):
