@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What a home of very many runs costs, measured by hand: many-runs.py [N [HOME]]  (100000)
+"""What a home of very many runs costs, by hand: many-runs.py [N [HOME]]  (100000)
 
 Makes a home of N ended runs in $TMPDIR (or HOME, which is left for the next time), mounts
 it with $RUNFS_MOUNT (and $RUNFS_LIBEXEC), and prints for what needs all runs how long it

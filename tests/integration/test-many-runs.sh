@@ -1,7 +1,7 @@
 #!/bin/bash
-# In a home of many runs, who asks for all of them waits until they have been looked at, and
-# is told them all; so is who starts a run and has to know them. What is started meanwhile
-# is the latest at once.
+# In a home of many runs, who asks for all of them waits until they have been looked at,
+# and is told them all; so is who starts a run and has to know them. What is started
+# meanwhile is the latest at once.
 . "$(dirname "$0")/lib.sh"
 
 n_old=1000
