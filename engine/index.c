@@ -30,7 +30,7 @@
 #define TIME_GRAIN_NS 100000000
 
 struct indexed {	    /* an entry of the index: a run, or what may become one */
-	struct list link;   /* in index->known, or in index->todo */
+	struct list link;   /* in a list of the index */
 	char *opref;	    /* as in .guild/opref, stripped; NULL: this is no run */
 	char *op_name;	    /* or NULL */
 	bool staged;	    /* and so never started */
@@ -49,9 +49,10 @@ struct index {
 	struct store *store;
 	index_fn fn;
 	void *userdata;
-	void *by_id; /* all entries, of tsearch(3) */
-	struct list known, todo;
-	DIR *dir; /* runs/, while a scan reads the names in it */
+	void *by_id;		 /* all entries, of tsearch(3) */
+	struct list known, todo; /* todo: those that a scan has still to look at */
+	struct list unborn;	 /* what is no run yet, and nobody tells when it is */
+	DIR *dir;		 /* runs/, while a scan reads the names in it */
 	bool scanning;
 	bool again;	/* this scan is there because all changed during the one before */
 	bool answering; /* those who have waited ask now */
@@ -60,8 +61,10 @@ struct index {
 	struct file_stamp list_stamp; /* of runs/ when it was listed */
 	bool list_settled;
 	int64_t refreshed_us;
-	int64_t scan_us;  /* how long looking at all of them took */
-	bool reads_whole; /* somebody has asked what needs the flags of all */
+	int64_t scan_us;	      /* how long looking at all of them took */
+	bool reads_whole;	      /* somebody has asked what needs the flags of all */
+	const struct indexed *latest; /* of the operation latest_of; NULL: to be found */
+	char *latest_of;	      /* or of all */
 	index_run_fn waiting_fn;
 	void *waiting_userdata;
 };
@@ -78,6 +81,7 @@ int index_new(struct loop *loop, struct store *store, index_fn fn, void *userdat
 		return -ENOMEM;
 	list_init(&index->known);
 	list_init(&index->todo);
+	list_init(&index->unborn);
 	index->store = store;
 	index->fn = fn;
 	index->userdata = userdata;
@@ -120,12 +124,14 @@ void index_free(struct index *index)
 		return;
 	tdestroy(index->by_id, keep_node);
 	list_append_all(&index->known, &index->todo);
+	list_append_all(&index->known, &index->unborn);
 	list_for_each (link, &index->known) {
 		entry_free(list_entry(link, struct indexed, link));
 	}
 	if (index->dir)
 		(void)closedir(index->dir);
 	loop_source_free(index->timer);
+	free(index->latest_of);
 	free(index);
 }
 
@@ -137,6 +143,34 @@ static int compare_ids(const void *a, const void *b)
 void index_list_changed(struct index *index)
 {
 	index->listed = false;
+}
+
+static bool is_of(const struct indexed *entry, const char *op_name)
+{
+	if (!entry->opref)
+		return false;
+	return !op_name || (entry->op_name && strcmp(entry->op_name, op_name) == 0);
+}
+
+/* Of two that started at once, always the same is the later. */
+static bool is_later(const struct indexed *entry, const struct indexed *other)
+{
+	if (!other || entry->started_us != other->started_us)
+		return !other || entry->started_us > other->started_us;
+	return strcmp(entry->id, other->id) < 0;
+}
+
+static bool may_be_latest(const struct indexed *entry, const char *op_name)
+{
+	return is_of(entry, op_name) && !entry->staged;
+}
+
+/* What @entry was is over. */
+static void forget(struct index *index, struct indexed *entry)
+{
+	if (index->latest == entry)
+		index->latest = NULL;
+	entry_forget(entry);
 }
 
 /* Is it so that a directory is no run, or was there only no memory to see that it is? */
@@ -227,7 +261,7 @@ static bool is_there(const struct indexed *entry, int runs_fd)
 }
 
 /* Whether the name is still there. */
-static bool refresh_entry(const struct index *index, struct indexed *entry, int runs_fd)
+static bool refresh_entry(struct index *index, struct indexed *entry, int runs_fd)
 {
 	_cleanup_(run_freep) struct run *run = NULL;
 	struct file_stamp stamp;
@@ -235,7 +269,7 @@ static bool refresh_entry(const struct index *index, struct indexed *entry, int 
 	int r = run_stat(runs_fd, entry->id, &st);
 
 	if (r < 0) {
-		entry_forget(entry);
+		forget(index, entry);
 		entry->fresh = false;
 		return is_there(entry, runs_fd);
 	}
@@ -246,7 +280,7 @@ static bool refresh_entry(const struct index *index, struct indexed *entry, int 
 			refresh_live(index, entry, runs_fd);
 		return true;
 	}
-	entry_forget(entry);
+	forget(index, entry);
 	entry->stamp = stamp;
 	r = run_open(runs_fd, entry->id, &run);
 	if (r == 0)
@@ -255,6 +289,9 @@ static bool refresh_entry(const struct index *index, struct indexed *entry, int 
 	entry->whole = index->reads_whole;
 	if (r == 0)
 		look_whether_live(index, entry, run);
+	if (index->latest && may_be_latest(entry, index->latest_of) &&
+	    is_later(entry, index->latest))
+		index->latest = entry;
 	if (entry->live && index->waiting_fn && is_waiting(run))
 		index->waiting_fn(index->waiting_userdata, entry->id);
 	return true;
@@ -263,6 +300,7 @@ static bool refresh_entry(const struct index *index, struct indexed *entry, int 
 static void remove_entry(struct index *index, struct indexed *entry)
 {
 	(void)tdelete(entry, &index->by_id, compare_ids);
+	forget(index, entry);
 	entry_free(entry);
 }
 
@@ -282,7 +320,7 @@ static struct indexed *get_entry(struct index *index, const char *id)
 	return place ? *place : NULL;
 }
 
-/* Looks at @entry, and leaves it among those that are known; NULL when it has gone. */
+/* Looks at @entry, and leaves it in the list where it belongs; NULL when it has gone. */
 static struct indexed *look_at(struct index *index, struct indexed *entry, int runs_fd)
 {
 	if (!refresh_entry(index, entry, runs_fd)) {
@@ -290,7 +328,8 @@ static struct indexed *look_at(struct index *index, struct indexed *entry, int r
 		return NULL;
 	}
 	list_unlink(&entry->link);
-	list_append(&index->known, &entry->link);
+	list_append(entry->opref || entry->fresh ? &index->known : &index->unborn,
+		    &entry->link);
 	return entry;
 }
 
@@ -354,6 +393,7 @@ static int begin_scan(struct index *index)
 	if (r < 0)
 		return r;
 	list_append_all(&index->todo, &index->known);
+	list_append_all(&index->todo, &index->unborn);
 	index->listed = index->scanning = true;
 	index->scan_us = 0;
 	return 0;
@@ -459,25 +499,17 @@ static int refresh(struct index *index, int64_t age_us)
 	return r < 0 ? r : work(index);
 }
 
-static bool is_of(const struct indexed *entry, const char *op_name)
-{
-	if (!entry->opref)
-		return false;
-	return !op_name || (entry->op_name && strcmp(entry->op_name, op_name) == 0);
-}
-
-/* One that is copied here is no run yet when it comes, and nobody tells when it is. */
-static void refresh_unborn(struct index *index)
+/* One that is copied here is no run yet when it comes. */
+static void look_at_unborn(struct index *index)
 {
 	int runs_fd = store_runs_fd(index->store);
+	struct list unborn;
 
-	list_for_each (link, &index->known) {
-		struct indexed *entry = list_entry(link, struct indexed, link);
-
-		if (!entry->opref && !entry->fresh &&
-		    !refresh_entry(index, entry, runs_fd))
-			remove_entry(index, entry);
-	}
+	list_init(&unborn);
+	list_append_all(&unborn, &index->unborn);
+	while (!list_is_empty(&unborn))
+		(void)look_at(index, list_entry(unborn.next, struct indexed, link),
+			      runs_fd);
 }
 
 struct listing {
@@ -502,7 +534,7 @@ int index_each(struct index *index, const char *op_name, index_run_fn fn, void *
 
 	if (r < 0)
 		return r;
-	refresh_unborn(index);
+	look_at_unborn(index);
 	twalk_r(index->by_id, list_one, &listing);
 	return 0;
 }
@@ -524,6 +556,7 @@ int index_each_live(struct index *index, index_run_fn fn, void *userdata)
 
 	if (r < 0)
 		return r;
+	look_at_unborn(index);
 	list_for_each (link, &index->known) {
 		struct indexed *entry = list_entry(link, struct indexed, link);
 
@@ -536,31 +569,36 @@ int index_each_live(struct index *index, index_run_fn fn, void *userdata)
 	return 0;
 }
 
-/* Of two that started at once, always the same is the later. */
-static bool is_later(const struct indexed *entry, const struct indexed *other)
+static bool is_same_op(const char *a, const char *b)
 {
-	if (!other || entry->started_us != other->started_us)
-		return !other || entry->started_us > other->started_us;
-	return strcmp(entry->id, other->id) < 0;
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static int find_latest(struct index *index, const char *op_name)
+{
+	free(index->latest_of);
+	index->latest_of = op_name ? strdup(op_name) : NULL;
+	index->latest = NULL;
+	if (op_name && !index->latest_of)
+		return -ENOMEM;
+	list_for_each (link, &index->known) {
+		const struct indexed *entry = list_entry(link, struct indexed, link);
+
+		if (may_be_latest(entry, op_name) && is_later(entry, index->latest))
+			index->latest = entry;
+	}
+	return index->latest ? 0 : -ENOENT;
 }
 
 int index_latest(struct index *index, const char *op_name, const char **ret)
 {
-	const struct indexed *latest = NULL;
 	int r = refresh(index, REFRESH_US);
 
-	if (r < 0)
-		return r;
-	list_for_each (link, &index->known) {
-		const struct indexed *entry = list_entry(link, struct indexed, link);
-
-		if (is_of(entry, op_name) && !entry->staged && is_later(entry, latest))
-			latest = entry;
-	}
-	if (!latest)
-		return -ENOENT;
-	*ret = latest->id;
-	return 0;
+	if (r == 0 && (!index->latest || !is_same_op(op_name, index->latest_of)))
+		r = find_latest(index, op_name);
+	if (r == 0)
+		*ret = index->latest->id;
+	return r;
 }
 
 static bool has_flags(struct index *index, const char *id, const struct flags *flags,

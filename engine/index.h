@@ -3,16 +3,14 @@
  * make again.
  *
  * The names in runs/ are read once; then the watch tells which came and went. A run is
- * read again when its .guild directory changed, which every start does to it (Guild's
- * too: PENDING and LOCK come and go there). That costs one stat for each run and is done
- * at most once a second, and only when somebody asks: 5 us for each, half a second for
- * 100,000 runs. The first time takes five times that (tests/bench/many-runs.py), and so
- * does the first index_match(), which needs the flags of all. What is no run yet, as one
- * that is being copied, is looked at whenever somebody asks.
+ * read again when its .guild changed, as with every start (PENDING and LOCK come and go
+ * there). That costs one stat for each, at most once a second and only when somebody
+ * asks: half a second for 100,000 runs. The first time takes five times that, and so does
+ * the first index_match(), which needs all flags (tests/bench/many-runs.py).
  *
- * Such a scan is done in slices of the loop. Who asks meanwhile waits for its end
- * (-EINPROGRESS), and then finds each run as it was after the scan began, or later: what
- * is told during it is taken in at once.
+ * Such a scan is done in slices of the loop. Who asks meanwhile waits for its end, and
+ * finds each run as it was after the scan began: what is told then is taken in at once.
+ * What is no run yet, as one that is copied, is looked at whenever somebody asks.
  */
 #pragma once
 

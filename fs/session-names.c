@@ -201,8 +201,9 @@ static void add_listed(void *userdata, const char *name, mode_t mode)
 		}
 		listing->entries = grown;
 	}
-	listing->entries[n] = (struct listed){ .name = strdup(name), .mode = mode };
-	if (listing->entries[n].name)
+	listing->entries[n] =
+		(struct listed){ .place = listing->names.len, .mode = mode };
+	if (strbuf_add(&listing->names, name, strlen(name) + 1) == 0)
 		listing->n_entries++;
 	else
 		listing->failed = true;
@@ -211,8 +212,7 @@ static void add_listed(void *userdata, const char *name, mode_t mode)
 void listing_free(struct listing *listing)
 {
 	list_unlink(&listing->link);
-	for (size_t i = 0; i < listing->n_entries; i++)
-		free(listing->entries[i].name);
+	strbuf_done(&listing->names);
 	free(listing->entries);
 	free(listing);
 }
@@ -265,7 +265,7 @@ void runfs_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		return;
 	}
 	for (size_t i = (size_t)offset; i < listing->n_entries; i++) {
-		const char *name = listing->entries[i].name;
+		const char *name = listing->names.data + listing->entries[i].place;
 		struct stat st = { .st_mode = listing->entries[i].mode,
 				   .st_ino = node_entry_ino(listing->dir, name) };
 		size_t len = fuse_add_direntry(req, buffer + used, size - used, name, &st,

@@ -79,10 +79,11 @@ struct poller {
 struct listing {
 	struct list link;
 	struct listed {
-		char *name;
+		size_t place; /* of its name, NUL-terminated, in names */
 		mode_t mode;
 	} * entries;
 	size_t n_entries;
+	struct strbuf names;
 	bool failed;
 	const struct node *dir;
 };

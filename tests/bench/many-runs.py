@@ -1,13 +1,13 @@
 #!/usr/bin/python3
-"""What a home of very many runs costs, by hand: many-runs.py [N [HOME]]  (100000)
+"""What a home of very many runs costs, measured by hand: many-runs.py [N [HOME]]
 
-Makes a home of N ended runs in $TMPDIR (or HOME, which is left for the next time), mounts
-it with $RUNFS_MOUNT (and $RUNFS_LIBEXEC), and prints for what needs all runs how long it
-took, and the longest that stat(2) of README had to wait meanwhile. Then, for each thing
-that users do, how long it took the first time and again at once, beside the same done to
-the home itself. At the end: what the daemon takes of memory, and how many inotify
-watches. All run on one CPU, since on a small virtual machine placement decides more than
-the code does.
+Makes a home of N (100000) ended runs in $TMPDIR (or HOME, which is left for the next
+time) and mounts it with $RUNFS_MOUNT (and $RUNFS_LIBEXEC). For what needs all runs it
+prints how long that took, and the longest that stat(2) of README had to wait meanwhile;
+for each thing that users do, how long it took the first time and again at once, beside
+the same done to the home itself; at the end what the daemon takes of memory, and how many
+inotify watches. All run on one CPU, since on a small virtual machine placement decides
+more than the code does.
 """
 
 import os
