@@ -4,9 +4,10 @@
  * Counted are the calls of the process PID itself, or of the supervisors that it starts
  * from now on: those that change something below DIR (an absolute path without links), or
  * those that take a descriptor, memory or a process. Says "ready" when it has attached
- * itself, a line for each call, "NUMBER CALL PATH", with " <-" after the N-th, and "dead"
- * when who was killed is no more. Lets go of everybody when its standard input ends.
- * Exits with 77 where it may not trace.
+ * itself, a line for each call, "NUMBER CALL PATH", with " <-" after the N-th, "failed"
+ * when that has its error (without us it would be another), and "dead" when who was
+ * killed is no more. Lets go of everybody when its standard input ends. Exits with 77
+ * where it may not trace.
  *
  * Programs that a run executes are let go at their exec. Knows the registers of x86-64.
  */
@@ -361,6 +362,7 @@ static void on_syscall_stop(struct tracee *tracee)
 	} else if (tracee->error) {
 		set_result(tracee->tid, tracee->error);
 		tracee->error = 0;
+		(void)printf("failed\n");
 	}
 }
 

@@ -213,7 +213,6 @@ class Fault:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         if self.process.stdout.readline() != "ready\n":
             raise SystemExit(self.process.wait())
-        self.number = wish[0] if wish else None
         self.kills = "kill" in wish
         self.lines = []
         self.reader = threading.Thread(target=self.collect)
@@ -225,8 +224,7 @@ class Fault:
 
     def has_struck(self):
         """Whether the call came that was wished for, and has had its effect."""
-        return (self.number is not None and len(self.lines) >= self.number and
-                (not self.kills or "dead" in self.lines))
+        return ("dead" if self.kills else "failed") in self.lines
 
     def close(self):
         """Lets go, and gives the lines of the calls that were seen."""
