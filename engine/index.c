@@ -23,8 +23,10 @@
 #define REFRESH_US 1000000
 #define SCAN_REST  50 /* times what a scan takes, to the next that nobody waits for */
 
-/* For so long others wait at most, unless one run takes longer. */
-#define SLICE_US 1000
+/* Others wait for so long at most, or, so that a small home never takes two slices on a
+ * busy machine, until so many names have been looked at. */
+#define SLICE_US    1000
+#define SLICE_STEPS 64
 
 /* A directory's times may stand still for this long while it changes (a timer tick). */
 #define TIME_GRAIN_NS 100000000
@@ -57,7 +59,8 @@ struct index {
 	bool again;	/* this scan is there because all changed during the one before */
 	bool answering; /* those who have waited ask now */
 	int result;	/* of the scan, for them */
-	bool listed;	/* the names are known, or being read */
+	int lack;    /* for want of what a run could not be looked at (file_is_lack()) */
+	bool listed; /* the names are known, or being read */
 	struct file_stamp list_stamp; /* of runs/ when it was listed */
 	bool list_settled;
 	int64_t refreshed_us;
@@ -260,6 +263,13 @@ static bool is_there(const struct indexed *entry, int runs_fd)
 	return runs_fd != -ENOENT && file_exists(runs_fd, entry->id);
 }
 
+/* Nobody is told then that there is no such run, but what is lacking. */
+static void note_lack(struct index *index, int r)
+{
+	if (file_is_lack(r))
+		index->lack = r;
+}
+
 /* Whether the name is still there. */
 static bool refresh_entry(struct index *index, struct indexed *entry, int runs_fd)
 {
@@ -269,6 +279,7 @@ static bool refresh_entry(struct index *index, struct indexed *entry, int runs_f
 	int r = run_stat(runs_fd, entry->id, &st);
 
 	if (r < 0) {
+		note_lack(index, r);
 		forget(index, entry);
 		entry->fresh = false;
 		return is_there(entry, runs_fd);
@@ -285,6 +296,7 @@ static bool refresh_entry(struct index *index, struct indexed *entry, int runs_f
 	r = run_open(runs_fd, entry->id, &run);
 	if (r == 0)
 		r = read_entry(index, entry, run);
+	note_lack(index, r);
 	entry->fresh = is_lasting(r) && is_settled(&st);
 	entry->whole = index->reads_whole;
 	if (r == 0)
@@ -395,6 +407,7 @@ static int begin_scan(struct index *index)
 	list_append_all(&index->todo, &index->known);
 	list_append_all(&index->todo, &index->unborn);
 	index->listed = index->scanning = true;
+	index->lack = 0;
 	index->scan_us = 0;
 	return 0;
 }
@@ -437,6 +450,8 @@ static int end_scan(struct index *index, int r)
 	list_append_all(&index->known, &index->todo);
 	index->scanning = index->again = false;
 	index->refreshed_us = loop_now_us();
+	if (r == 0)
+		r = index->lack;
 	if (r < 0)
 		index_list_changed(index);
 	return r;
@@ -451,13 +466,14 @@ static int work(struct index *index)
 {
 	int64_t now, begun = loop_now_us();
 	int runs_fd = store_runs_fd(index->store);
+	int n_steps = 0;
 	int r;
 
 	do {
 		/* What can't be looked into for the moment has not gone. */
 		r = runs_fd < 0 && runs_fd != -ENOENT ? runs_fd : step(index, runs_fd);
 		now = loop_now_us();
-	} while (r == 0 && now - begun < SLICE_US);
+	} while (r == 0 && (++n_steps < SLICE_STEPS || now - begun < SLICE_US));
 	index->scan_us += now - begun;
 	if (r == 1 && !index->listed && !index->again) {
 		index->again = true;
@@ -499,17 +515,19 @@ static int refresh(struct index *index, int64_t age_us)
 	return r < 0 ? r : work(index);
 }
 
-/* One that is copied here is no run yet when it comes. */
-static void look_at_unborn(struct index *index)
+/* One that is copied here is no run yet when it comes. 0, or what is lacking to look. */
+static int look_at_unborn(struct index *index)
 {
 	int runs_fd = store_runs_fd(index->store);
 	struct list unborn;
 
+	index->lack = 0;
 	list_init(&unborn);
 	list_append_all(&unborn, &index->unborn);
 	while (!list_is_empty(&unborn))
 		(void)look_at(index, list_entry(unborn.next, struct indexed, link),
 			      runs_fd);
+	return index->lack;
 }
 
 struct listing {
@@ -532,9 +550,10 @@ int index_each(struct index *index, const char *op_name, index_run_fn fn, void *
 	struct listing listing = { .op_name = op_name, .fn = fn, .userdata = userdata };
 	int r = refresh(index, REFRESH_US);
 
+	if (r == 0)
+		r = look_at_unborn(index);
 	if (r < 0)
 		return r;
-	look_at_unborn(index);
 	twalk_r(index->by_id, list_one, &listing);
 	return 0;
 }
@@ -554,9 +573,10 @@ int index_each_live(struct index *index, index_run_fn fn, void *userdata)
 	int runs_fd = store_runs_fd(index->store);
 	int r = refresh(index, REFRESH_US + SCAN_REST * index->scan_us);
 
+	if (r == 0)
+		r = look_at_unborn(index);
 	if (r < 0)
 		return r;
-	look_at_unborn(index);
 	list_for_each (link, &index->known) {
 		struct indexed *entry = list_entry(link, struct indexed, link);
 

@@ -108,7 +108,7 @@ int stop_parse(struct str text, bool complete, int *ret_signal, struct strbuf *r
 	strbuf_add_quoted(ret_why, word);
 	strbuf_adds(ret_why,
 		    " is no signal: write an empty line, or TERM, INT, KILL, STOP,"
-		    " CONT, HUP, USR1, USR2, or a number");
+		    " CONT, HUP, USR1, USR2, or a number from 1 to 31");
 	return -EINVAL;
 }
 

@@ -28,7 +28,8 @@ static const char readme[] =
 	"    rmdir trash/ID                     delete it for good\n"
 	"\n"
 	"Flags are words name=value, also on many lines; quotes and brackets protect\n"
-	"blanks: z='a b'. A file that refuses what you write says why when you read it.\n"
+	"blanks: z='a b'. Where run, stage, restart or stop refuses what you write, it\n"
+	"says why when you read it.\n"
 	"The runs themselves are in runs/ID/files. The manual: man 5 runfs.\n";
 
 static int readme_read(const struct node *node, struct strbuf *ret_text)

@@ -96,7 +96,7 @@ restart
 for word in TURM 99 -9 "TERM KILL"; do
 	expect_errno EINVAL put "$run/stop" "$word"
 	expect_eq "$(cat "$run/stop")" "error: '$word' is no signal: write an empty line,\
- or TERM, INT, KILL, STOP, CONT, HUP, USR1, USR2, or a number"
+ or TERM, INT, KILL, STOP, CONT, HUP, USR1, USR2, or a number from 1 to 31"
 done
 expect_eq "$(cat "$run/status")" running
 

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "descriptors.h"
 #include "engine/file.h"
 #include "expect.h"
 #include "patience.h"
@@ -282,6 +283,24 @@ Test(index, a_match_is_the_newest_equal_run_of_the_operation)
 			run_patiently(loop);
 		expect_text(str_from(id), rows[i].expected, rows[i].flags);
 	}
+}
+
+Test(index, without_descriptors_it_lists_nothing_rather_than_too_little)
+{
+	_cleanup_(strbuf_done) struct strbuf ids = STRBUF_INIT;
+	int r = -EMFILE;
+
+	put_run("a", TRAIN, "100\n");
+	put_run("b", TRAIN, "200\n");
+	cr_assert_geq(store_runs_fd(store), 0);
+	for (int n = 0; r == -EMFILE; n++) {
+		strbuf_reset(&ids);
+		descriptors_leave(n);
+		r = index_each(runs, NULL, add_id, &ids);
+		descriptors_leave(-1);
+	}
+	cr_expect_eq(r, 0);
+	expect_text(strbuf_str(&ids), "a b ", "all, once it is no error");
 }
 
 /* More than one slice takes: a scan of them is not through when it is asked for. */
