@@ -237,7 +237,7 @@ class Look(Finish):
         try:
             error, text = proof.attempt(os.read, fd, 1 << 16)
         finally:
-            os.close(fd)
+            proof.attempt(os.close, fd)  # of a mount that may be dead
         return (None, "later") if error == "EAGAIN" else (error, text)
 
     def act(self, bench, mount):
