@@ -123,7 +123,7 @@ def may_have(text, words):
 def choose(points, words):
     """
     All, a sample of so many of them, or those that are named. The points are dealt into
-    samples, and the seed says which, so that by default each has its turn.
+    samples, and the seed says which, so that in so many seeds each has its turn.
     """
     if words == ["all"]:
         return points
