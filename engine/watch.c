@@ -18,6 +18,9 @@
 #define TICK_US	    500000
 #define EVENTS_SIZE 65536
 
+/* Of more runs that came or went at once, nobody is told one by one, which takes long. */
+#define MAX_LISTED 256
+
 #define LIST_EVENTS (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR)
 #define RUN_EVENTS                                                                       \
 	(IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_MODIFY |               \
@@ -42,6 +45,7 @@ struct watch {
 	unsigned int n_changes; /* of the directory that runs_wd is on */
 	struct list runs;
 	size_t n_runs;
+	size_t n_listed; /* of the events that are being taken, those in runs/ */
 };
 
 /* May others change what is there, without the kernel of this machine being told? */
@@ -216,7 +220,7 @@ static void handle_event(struct watch *watch, const struct inotify_event *event)
 	} else if (event->wd == watch->runs_wd) {
 		if (event->mask & IN_IGNORED)
 			watch->runs_wd = -1;
-		else if (event->len > 0)
+		else if (event->len > 0 && ++watch->n_listed <= MAX_LISTED)
 			note_listed(watch, event->name);
 	} else {
 		watched = find_wd(watch, event->wd);
@@ -261,6 +265,7 @@ void watch_process(struct watch *watch)
 	ssize_t n;
 
 	check_list(watch);
+	watch->n_listed = 0;
 	if (ioctl(watch->fd, FIONREAD, &n_left) < 0)
 		return;
 	while (n_left > 0 && (n = read(watch->fd, buffer, sizeof(buffer))) > 0) {
@@ -272,6 +277,8 @@ void watch_process(struct watch *watch)
 		}
 		n_left -= (int)n;
 	}
+	if (watch->n_listed > MAX_LISTED)
+		look_again(watch);
 	tell(watch);
 }
 

@@ -9,8 +9,9 @@
  * What inotify can't tell (a process that dies without a word) comes with a tick: every
  * half second each run that is watched counts as changed. Where inotify fails whole, for
  * want of instances or watches or on a file system that others write to (NFS), the tick
- * says that anything may have changed, and tries for a watch again. After an overflow all
- * that is watched is looked up anew and counts as changed.
+ * says that anything may have changed, and tries for a watch again. After an overflow, or
+ * when hundreds of runs came or went at once, all that is watched is looked up anew and
+ * counts as changed.
  */
 #pragma once
 

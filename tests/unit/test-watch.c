@@ -281,6 +281,26 @@ Test(watch, what_is_watched_is_found_again_after_an_overflow)
 	expect_told("+e ", "the list");
 }
 
+Test(watch, of_very_many_at_once_it_is_told_that_all_may_have_changed)
+{
+	struct str rest, one;
+	size_t n = 0, n_all = 0;
+	char path[32];
+
+	for (int i = 0; i < 1000; i++) {
+		(void)snprintf(path, sizeof(path), "home/runs/%04d", i);
+		scratch_make_dir(path);
+	}
+	watch_process(watch);
+	rest = strbuf_str(&told);
+	while (str_split(&rest, ' ', &one)) {
+		n++;
+		n_all += str_is(one, "+(all)");
+	}
+	cr_expect_eq(n_all, 1);
+	cr_expect_lt(n, 500, "each takes a look into the run");
+}
+
 Test(watch, the_loop_tells_too)
 {
 	cr_assert_eq(watch_add(watch, "a"), 0);
