@@ -221,10 +221,16 @@ Test(trash, what_is_purged_goes_in_the_background)
 	await(is_swept, NULL, "the end of the sweep");
 }
 
+/* Without trash_delete(), which would sweep it away. */
+static void discard_run(void)
+{
+	scratch_put("home/trash/runs/r1/file", "");
+	cr_expect_eq(trash_place_discard(store_fd(store), "r1"), 0);
+}
+
 Test(trash, what_a_crash_has_left_is_swept_later)
 {
-	expect_change(trash_delete, "r1", 0, NULL);
-	cr_expect_eq(trash_place_discard(store_fd(store), "r1"), 0);
+	discard_run();
 	cr_expect(trash_place_has_discarded(store_fd(store)));
 	trash_recover(trash);
 	await(is_swept, NULL, "the end of the sweep");
@@ -234,8 +240,7 @@ Test(trash, of_many_sweeps_the_lock_lets_one_work)
 {
 	_cleanup_close_ int fd = -1;
 
-	expect_change(trash_delete, "r1", 0, NULL);
-	cr_expect_eq(trash_place_discard(store_fd(store), "r1"), 0);
+	discard_run();
 	fd = openat(store_fd(store), "cache/runfs/purge", O_RDONLY | O_CLOEXEC);
 	cr_assert_eq(flock(fd, LOCK_EX), 0);
 	trash_place_sweep(store_fd(store));
