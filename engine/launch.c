@@ -252,20 +252,30 @@ static void on_carried_out(void *userdata, int r, struct str why)
 		launch->fn(launch->userdata, r, r < 0 ? why : str_from(launch->answer));
 }
 
+static struct launch *launch_new(struct launcher *launcher, launch_fn fn, void *userdata)
+{
+	struct launch *launch = calloc(1, sizeof(*launch));
+
+	if (!launch)
+		return NULL;
+	list_init(&launch->link);
+	launch->launcher = launcher;
+	launch->fn = fn;
+	launch->userdata = userdata;
+	return launch;
+}
+
 /* Hands @job, and with @guild_fd the lock, to a supervisor. */
 static int hand_over(struct launcher *launcher, const struct job *job, int guild_fd,
 		     const char *answer, launch_fn fn, void *userdata,
 		     struct launch **ret)
 {
-	_cleanup_(launch_freep) struct launch *launch = calloc(1, sizeof(*launch));
+	_cleanup_(launch_freep) struct launch *launch =
+		launch_new(launcher, fn, userdata);
 	int r;
 
 	if (!launch)
 		return -ENOMEM;
-	list_init(&launch->link);
-	launch->launcher = launcher;
-	launch->fn = fn;
-	launch->userdata = userdata;
 	launch->id = strdup(job->id);
 	launch->answer = strdup(answer);
 	if (!launch->id || !launch->answer)
@@ -526,14 +536,11 @@ static int carry_out(struct launcher *launcher, const struct wish *wish, launch_
 static int wait_for_index(struct launcher *launcher, const struct wish *wish,
 			  launch_fn fn, void *userdata, struct launch **ret)
 {
-	_cleanup_(launch_freep) struct launch *launch = calloc(1, sizeof(*launch));
+	_cleanup_(launch_freep) struct launch *launch =
+		launch_new(launcher, fn, userdata);
 
 	if (!launch)
 		return -ENOMEM;
-	list_init(&launch->link);
-	launch->launcher = launcher;
-	launch->fn = fn;
-	launch->userdata = userdata;
 	launch->wish = *wish;
 	launch->text = str_dup(wish->text);
 	launch->id = wish->id ? strdup(wish->id) : NULL;
