@@ -46,6 +46,13 @@ void runfs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	answer_open(req, node_of(req, ino), *fi);
 }
 
+/*
+ * How long the kernel may keep the attributes of what was just made: until the opener has
+ * it. It would ask for them once more before, and if that failed, the request would have
+ * failed and done something all the same.
+ */
+#define CREATED_TIMEOUT_S 0.05
+
 static int open_created(fuse_req_t req, struct node *dir, const char *name,
 			struct fuse_file_info *fi, struct fuse_entry_param *ret)
 {
@@ -80,6 +87,7 @@ static int try_create(fuse_req_t req, struct node *dir, const char *name,
 	r = open_created(req, dir, name, fi, ret);
 	if (r < 0)
 		(void)type->remove(&child);
+	ret->attr_timeout = CREATED_TIMEOUT_S;
 	return r;
 }
 
