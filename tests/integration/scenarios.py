@@ -86,13 +86,8 @@ class Scenario:
             yield f"status {run.status}"
 
 
-class New(Scenario):
-    """ops/work/run: a new run, there or not."""
-
-    request = "x=2 until=told"
-
-    def act(self, bench, mount):
-        return mount.ask("ops/work/run", self.request)
+class Made(Scenario):
+    """What makes a run: it is there or not, and the other is as it was."""
 
     def legal(self, bench, before, answer):
         yield from self.same(bench, before[self.id])
@@ -100,7 +95,23 @@ class New(Scenario):
         if len(new) > 1 or (answer.error is None and not new):
             yield f"{len(new)} new runs"
         for run in new:
-            yield from self.started(run, new_flags(x=2, until="told"), NEW_OUTPUTS)
+            yield from self.judge_new(run)
+
+    def judge_new(self, run):
+        """Yields what is wrong with the run that was made."""
+        raise NotImplementedError
+
+
+class New(Made):
+    """ops/work/run: a new run, there or not."""
+
+    request = "x=2 until=told"
+
+    def act(self, bench, mount):
+        return mount.ask("ops/work/run", self.request)
+
+    def judge_new(self, run):
+        yield from self.started(run, new_flags(x=2, until="told"), NEW_OUTPUTS)
 
 
 class Restart(Scenario):
@@ -261,7 +272,7 @@ class Look(Finish):
         return answer.error is None and answer.text == "as it is"
 
 
-class Stage(Scenario):
+class Stage(Made):
     """ops/work/stage: a staged run, there or not."""
 
     def act(self, bench, mount):
@@ -270,14 +281,9 @@ class Stage(Scenario):
     def is_settled(self, bench):
         return True
 
-    def legal(self, bench, before, answer):
-        yield from self.same(bench, before[self.id])
-        new = [run for run_id, run in bench.runs().items() if run_id not in before]
-        if len(new) > 1 or (answer.error is None and not new):
-            yield f"{len(new)} new runs"
-        for run in new:
-            if run.status != "staged" or run.flags != new_flags(x=2, until="told"):
-                yield f"the new run is {run.status}, with {run.flags!r}"
+    def judge_new(self, run):
+        if run.status != "staged" or run.flags != new_flags(x=2, until="told"):
+            yield f"the new run is {run.status}, with {run.flags!r}"
 
 
 class Staged(Scenario):
@@ -404,7 +410,7 @@ class Queue(Scenario):
         yield from self.same(bench, before[self.id], ignored={"PENDING"})
 
 
-class QueueNew(Queue):
+class QueueNew(Made, Queue):
     """A new run that has to wait: not there, or pending, or staged."""
 
     def act(self, bench, mount):
@@ -413,16 +419,11 @@ class QueueNew(Queue):
     def is_done(self, bench, answer):
         return answer.error is None and bench.run(answer.text.strip()).status == "pending"
 
-    def legal(self, bench, before, answer):
-        yield from self.same(bench, before[self.id])
-        new = [run for run_id, run in bench.runs().items() if run_id not in before]
-        if len(new) > 1 or (answer.error is None and not new):
-            yield f"{len(new)} new runs"
-        for run in new:
-            if run.status not in ("staged", "pending"):
-                yield f"the new run is {run.status}"
-            if run.flags != new_flags(x=2, until="told"):
-                yield f"flags {run.flags!r}"
+    def judge_new(self, run):
+        if run.status not in ("staged", "pending"):
+            yield f"the new run is {run.status}"
+        if run.flags != new_flags(x=2, until="told"):
+            yield f"flags {run.flags!r}"
 
 
 class StartQueued(Restart):
